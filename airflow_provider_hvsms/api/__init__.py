@@ -1,0 +1,1 @@
+"""The message store over HTTP. Nothing in this package imports Airflow."""

@@ -1,0 +1,274 @@
+"""One exchange with the service: session, time limits, retries, errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+import tenacity
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from airflow_provider_hvsms import __version__
+from airflow_provider_hvsms.api.errors import (
+    InvalidRequest,
+    NotFound,
+    PageTokenExpired,
+    PermissionDenied,
+    QuotaExceeded,
+    ServiceUnavailable,
+    SessionEnded,
+    UnexpectedAnswer,
+)
+from airflow_provider_hvsms.api.quota import Quota, UsageGroup, retry_after
+
+log = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
+Parameters = Mapping[str, "str | int | Sequence[str]"]
+
+# What may be shown of a request; the rest are phone numbers and tokens.
+_SHOWN_PARAMETERS = ("dateFrom", "dateTo", "batchId", "direction", "view", "status", "perPage")
+
+_LONGEST_PAUSE = 60.0
+_POOL_SIZE = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class TimeLimits:
+    """How long to wait, in seconds, and how often to try.
+
+    :param connect: for the connection; 10 s, as a server that takes longer is down.
+    :param read: between two bytes of the answer; 60 s, as a page of 1,000 records can take several.
+    :param tries: of one request; 6, so that with the pauses between them (2, 4, 8, 16, 32 s) an outage of about a
+        minute passes unseen.
+    """
+
+    connect: float = 10.0
+    read: float = 60.0
+    tries: int = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is asked of the service. Its text shows no phone number and no token."""
+
+    method: str
+    path: str
+    auth: AuthBase = dataclasses.field(repr=False)
+    group: UsageGroup
+    parameters: Parameters = dataclasses.field(default_factory=dict, repr=False)
+    form: Mapping[str, str] | None = dataclasses.field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        shown = [f"{name}={self.parameters[name]}" for name in _SHOWN_PARAMETERS if name in self.parameters]
+        return f"{self.method} {self.path}" + (f" ({', '.join(shown)})" if shown else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What came back, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = dataclasses.field(repr=False)
+
+    @property
+    def error(self) -> ErrorBody:
+        """The service's error body; an empty one where something else came."""
+        try:
+            return msgspec.json.decode(self.body, type=ErrorBody)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return ErrorBody()
+
+    def __str__(self) -> str:
+        kind = self.headers.get("Content-Type", "no content type").partition(";")[0]
+        request_id = self.headers.get("RCRequestId", "none")
+        said = self.error.summary or f"{kind}, {len(self.body)} bytes"
+        return f"{self.status} ({said}; request id {request_id})"
+
+
+class _ErrorDetail(msgspec.Struct, rename="camel"):
+    error_code: str | None = None
+    parameter_name: str | None = None
+
+
+class ErrorBody(msgspec.Struct, rename="camel"):
+    """The service's own words for an error (RingCentral: ASGErrorResponse; RFC 6749 for logins)."""
+
+    error_code: str | None = None
+    message: str | None = None
+    errors: list[_ErrorDetail] = []
+    error: str | None = msgspec.field(default=None, name="error")
+    error_description: str | None = msgspec.field(default=None, name="error_description")
+
+    @property
+    def code(self) -> str | None:
+        return self.error_code or next((detail.error_code for detail in self.errors if detail.error_code), None)
+
+    @property
+    def parameter(self) -> str | None:
+        return next((detail.parameter_name for detail in self.errors if detail.parameter_name), None)
+
+    @property
+    def summary(self) -> str:
+        """Codes and text in one line, without anything that could be a phone number."""
+        text = self.message or self.error_description
+        said = " ".join(part for part in (self.error, self.code, f"«{text}»" if text else None) if part)
+        return re.sub(r"\+?\d{7,}", "***", said)
+
+
+class Transport:
+    """One `requests` session to one server. Usable from several threads.
+
+    TLS is verified and no redirect is followed.
+
+    :param server: scheme, host and port.
+    :param quota: lets each request leave in its turn.
+    :param sleep: waits the given seconds between tries.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        quota: Quota,
+        limits: TimeLimits | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._server = server
+        self._quota = quota
+        self._limits = limits or TimeLimits()
+        self._sleep = sleep
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = f"airflow-provider-hvsms/{__version__}"
+        self._session.headers["Accept"] = "application/json"
+        self._session.mount(server, HTTPAdapter(pool_maxsize=_POOL_SIZE))
+        self._counting = threading.Lock()
+        self.requests = 0
+        """Requests sent."""
+        self.waited = 0.0
+        """Seconds spent waiting for quota."""
+
+    def exchange(self, request: Request, accept: Callable[[Answer], ResultT]) -> ResultT:
+        """Send a request until an answer can be accepted, at most `limits.tries` times.
+
+        Repeated are lost connections, time-outs, 5xx, 429 (after its penalty) and bodies that are not the service's
+        JSON; between tries the pause doubles from 2 s to 60 s, and is never shorter than `Retry-After`.
+
+        :param accept: turns an answer below 500 that is neither 429 nor a redirect into the result, or raises.
+        """
+        result: ResultT = self._retrying()(self._attempt, request, accept)
+        return result
+
+    def send_if_free(self, request: Request) -> None:
+        """Send once, without waiting for quota: if there is none this moment, not at all."""
+        if self._quota.has_room(request.group):
+            self._send(request)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _attempt(self, request: Request, accept: Callable[[Answer], ResultT]) -> ResultT:
+        answer = self._send(request)
+        _raise_for_passing(request, answer)
+        try:
+            return accept(answer)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UnexpectedAnswer(
+                f"{request}: the answer is not what the service sends: {answer}: {error}. "
+                "A proxy may have answered in its place, or the connection was cut."
+            ) from error
+
+    def _send(self, request: Request) -> Answer:
+        with self._quota.turn(request.group) as turn:
+            with self._counting:
+                self.requests += 1
+                self.waited += turn.waited
+            try:
+                response = self._session.request(
+                    request.method,
+                    self._server + request.path,
+                    params=request.parameters,
+                    data=request.form,
+                    auth=request.auth,
+                    timeout=(self._limits.connect, self._limits.read),
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise ServiceUnavailable(f"{request}: no whole answer: {_reason(error)}.") from error
+            turn.answered(response.status_code, response.headers)
+        return Answer(response.status_code, response.headers, response.content)
+
+    def _retrying(self) -> tenacity.Retrying:
+        def tell(state: tenacity.RetryCallState) -> None:
+            pause = state.next_action.sleep if state.next_action else 0.0
+            log.warning("Try %d of %d: %s Next in %.0f s.", state.attempt_number, self._limits.tries,
+                        state.outcome and state.outcome.exception(), pause)  # fmt: skip
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((ServiceUnavailable, UnexpectedAnswer, QuotaExceeded)),
+            stop=tenacity.stop_after_attempt(self._limits.tries),
+            wait=_pause,
+            sleep=self._sleep,
+            before_sleep=tell,
+            reraise=True,
+        )
+
+
+def raise_for_refusal(request: Request, answer: Answer) -> None:
+    """Raise the error that an answer to a read stands for, unless it is a success."""
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        return
+    said = f"{request}: the service answered {answer}."
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        raise SessionEnded(said)
+    if answer.status == HTTPStatus.FORBIDDEN:
+        raise PermissionDenied(
+            f"{said} Give the app the permission A2PSMS, and the user a role that may read High Volume SMS."
+        )
+    if answer.status == HTTPStatus.NOT_FOUND:
+        raise NotFound(f"{said} Check the id, and account_id in the connection's extra.")
+    if answer.error.parameter == "pageToken" or (answer.error.code == "CMN-101" and "pageToken" in request.parameters):
+        raise PageTokenExpired(f"{said} The page token is no longer valid: read the window again from its first page.")
+    raise InvalidRequest(f"{said} Mend the parameter that it names.")
+
+
+def _raise_for_passing(request: Request, answer: Answer) -> None:
+    said = f"{request}: the service answered {answer}."
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise QuotaExceeded(f"{said} Other programs use the quota of this user and app too.")
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.REQUEST_TIMEOUT:
+        raise ServiceUnavailable(said, retry_after(answer.headers))
+    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+        target = urlsplit(answer.headers.get("Location", ""))
+        raise UnexpectedAnswer(
+            f"{said} It points to {target.netloc or 'nowhere'}, which is not followed: "
+            "check the host of the connection, and proxies on the way."
+        )
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, QuotaExceeded):
+        return 0.0  # the quota holds the next try back until the penalty is over
+    backoff = min(_LONGEST_PAUSE, 2.0**state.attempt_number)
+    asked = error.retry_after if isinstance(error, ServiceUnavailable) else None
+    return max(backoff, asked or 0.0)
+
+
+def _reason(error: requests.RequestException) -> str:
+    """The innermost cause, without the address and its query, which may hold phone numbers."""
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    return f"{type(error).__name__}, {type(cause).__name__}: {cause}"

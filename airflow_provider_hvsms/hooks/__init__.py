@@ -1,0 +1,1 @@
+"""Airflow connections -> clients of the message store."""

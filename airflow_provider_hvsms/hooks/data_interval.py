@@ -1,0 +1,129 @@
+"""Data interval -> the window that a task reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pendulum
+
+from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.api.window import Window
+
+log = logging.getLogger(__name__)
+
+_EXAMPLE = "2026-11-01T00:00:00+00:00"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WindowRule:
+    """How a task's window follows from its arguments and its run.
+
+    :param date_from: inclusive start, aware or ISO 8601 with a zone; the data interval's start by default.
+    :param date_to: exclusive end, likewise; the data interval's end by default.
+    :param window: instead of `date_from`: the length of the span that ends at the end.
+    :param lookback: how much earlier to start, so that what changed since is read again.
+    """
+
+    date_from: Any = None
+    date_to: Any = None
+    window: timedelta | None = None
+    lookback: timedelta | None = None
+
+    def check(self) -> None:
+        """Refuse what is known to be wrong without a run: to be called when the DAG is parsed.
+
+        :raises InvalidRequest: naming the argument.
+        """
+        if self.window is not None and self.date_from is not None:
+            raise InvalidRequest("date_from and window are both given: each of them sets the start, so leave one out.")
+        _check_length("window", self.window, positive=True)
+        _check_length("lookback", self.lookback, positive=False)
+        start = _moment("date_from", self.date_from) if is_known(self.date_from) else None
+        end = _moment("date_to", self.date_to) if is_known(self.date_to) else None
+        if start and end:
+            Window(start, end)
+
+    def resolve(self, context: Mapping[str, Any], *, now: datetime | None = None) -> Window:
+        """The window of one run, with everything rendered.
+
+        The end is cut to the present, so that a window is never read before it is over and taken for complete.
+
+        :raises InvalidRequest: the window is empty, or there is no data interval to take it from.
+        """
+        now = now or datetime.now(timezone.utc)
+        end = _moment("date_to", self.date_to) or _from_interval(context, "data_interval_end")
+        if self.window is not None:
+            start = end - self.window
+        else:
+            start = _moment("date_from", self.date_from) or _from_interval(context, "data_interval_start")
+            self._refuse_empty_interval(start, end)
+        if end > now:
+            log.warning("The window ends in the future, at %s: it is read up to now, %s.", end, now)
+            end = now
+        if start >= end:
+            raise InvalidRequest(
+                f"The window starts at {start.isoformat()}, not before its end, {end.isoformat()}: there is nothing "
+                "to read in it. A window in the future has to be waited for."
+            )
+        return Window(start - (self.lookback or timedelta()), end)
+
+    def _refuse_empty_interval(self, start: datetime, end: datetime) -> None:
+        if self.date_from is None and self.date_to is None and start >= end:
+            raise InvalidRequest(
+                f"The data interval is empty: it starts and ends at {start.isoformat()}, so reading it would load "
+                'nothing. Airflow 3 gives schedule="@daily" such intervals. Either schedule the DAG with '
+                'CronDataIntervalTimetable("@daily", timezone="UTC"), or give the operator '
+                "window=timedelta(days=1), which reads the span that ends at data_interval_end."
+            )
+
+
+def is_known(value: object) -> bool:
+    """Whether an argument has its value when the DAG is parsed: neither a template nor another task's result."""
+    if isinstance(value, str):
+        return "{{" not in value and "{%" not in value
+    if isinstance(value, list | tuple):
+        return all(is_known(item) for item in value)
+    return value is None or isinstance(value, int | float | datetime | timedelta)
+
+
+def _moment(name: str, value: Any) -> datetime | None:
+    moment = _parse(name, value) if isinstance(value, str) else value
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        raise InvalidRequest(f"{name} is {value!r}, which is no date and time: give a datetime, or {_EXAMPLE}.")
+    if moment.utcoffset() is None:
+        raise InvalidRequest(f"{name} ({value}) has no time zone: add one, for example {moment.isoformat()}+00:00.")
+    return moment
+
+
+def _parse(name: str, value: str) -> object:
+    try:
+        return pendulum.parse(value, tz=None)
+    except ValueError:
+        raise InvalidRequest(
+            f"{name} is {value!r}, which is no date and time: it must look like {_EXAMPLE}. "
+            "A template that rendered to nothing looks like '' or 'None'."
+        ) from None
+
+
+def _from_interval(context: Mapping[str, Any], name: str) -> datetime:
+    moment = context.get(name)
+    if not isinstance(moment, datetime):
+        raise InvalidRequest(
+            f"This run has no {name}, as is so when it was started by hand or by an asset: give date_from and date_to."
+        )
+    return moment
+
+
+def _check_length(name: str, length: Any, *, positive: bool) -> None:
+    if length is None:
+        return
+    if not isinstance(length, timedelta):
+        raise InvalidRequest(f"{name} is {length!r}; it must be a timedelta.")
+    if length < timedelta() or (positive and not length):
+        raise InvalidRequest(f"{name} is {length}; it must be {'longer than zero' if positive else 'zero or longer'}.")

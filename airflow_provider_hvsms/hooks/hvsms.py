@@ -1,0 +1,206 @@
+"""Airflow connection -> client of the message store."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseHook
+
+from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, PasswordGrant
+from airflow_provider_hvsms.api.client import MessageStoreClient, connect
+from airflow_provider_hvsms.api.errors import FinalError, HvsmsError, InvalidSettings
+from airflow_provider_hvsms.api.filters import MOST_PER_PAGE, Direction, MessageFilter, View
+from airflow_provider_hvsms.api.transport import TimeLimits
+from airflow_provider_hvsms.api.window import Window
+from airflow_provider_hvsms.get_provider_info import get_provider_info
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_hvsms.api.records import Message, Page
+
+DEFAULT_SERVER = "https://platform.ringcentral.com"
+
+
+class HvsmsHook(BaseHook):
+    """Reads RingCentral's High Volume SMS message store with an Airflow connection.
+
+    All hooks with the same connection in one process share one login and one quota. The hook's own methods keep the
+    session until the hook is dropped or closed.
+
+    :param hvsms_conn_id: a connection of type `hvsms`: host = server, login = client id, password = client secret,
+        extra = `jwt_token`, or `username`, `extension` and `user_password`; optional `account_id`, `connect_timeout`
+        and `read_timeout` (seconds).
+    """
+
+    conn_name_attr = "hvsms_conn_id"
+    default_conn_name = "hvsms_default"
+    conn_type = "hvsms"
+    hook_name = "RingCentral High Volume SMS"
+
+    def __init__(self, hvsms_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.hvsms_conn_id = hvsms_conn_id
+
+    def get_conn(self) -> MessageStoreClient:
+        """Return a new client, which the caller closes. Nothing is sent before its first read.
+
+        :raises InvalidSettings: the connection lacks a field, or holds one that cannot be used.
+        """
+        return self._connect(tries=TimeLimits.tries)
+
+    def iter_messages(
+        self,
+        *,
+        date_from: datetime,
+        date_to: datetime,
+        batch_id: str | None = None,
+        phone_numbers: Sequence[str] = (),
+        direction: Direction | None = None,
+        view: View = "Simple",
+        per_page: int = MOST_PER_PAGE,
+    ) -> Iterator[Message]:
+        """Messages created in `[date_from, date_to)`, one by one; one page is in memory at a time.
+
+        :param batch_id: only those of one batch.
+        :param phone_numbers: only those from or to one of these, at most 15.
+        :param direction: `Inbound` or `Outbound`; both without it.
+        :param view: `Simple`, or `Detailed` for the texts too.
+        :param per_page: records a page, 1 to 1000.
+        """
+        wanted = MessageFilter(batch_id=batch_id, phone_numbers=phone_numbers, direction=direction, view=view)
+        return self._client.iter_messages(Window(date_from, date_to), wanted, per_page=per_page)
+
+    def message_pages(
+        self,
+        *,
+        date_from: datetime,
+        date_to: datetime,
+        batch_id: str | None = None,
+        phone_numbers: Sequence[str] = (),
+        direction: Direction | None = None,
+        view: View = "Simple",
+        per_page: int = MOST_PER_PAGE,
+    ) -> Iterator[Page[Message]]:
+        """The same as `iter_messages`, page by page."""
+        wanted = MessageFilter(batch_id=batch_id, phone_numbers=phone_numbers, direction=direction, view=view)
+        return self._client.message_pages(Window(date_from, date_to), wanted, per_page=per_page)
+
+    def get_message(self, message_id: str) -> Message:
+        """One message, with its text."""
+        return self._client.get_message(message_id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Log in and read one page; say in words what is wrong, or that nothing is."""
+        now = datetime.now(timezone.utc)
+        try:
+            with self._connect(tries=1) as client:
+                next(client.message_pages(Window(now - timedelta(days=1), now), per_page=1))
+        except (HvsmsError, AirflowNotFoundException) as error:
+            return False, str(error)
+        return True, "Logged in, and read the message store."
+
+    def close(self) -> None:
+        """End the session that the hook's own methods use, if they did."""
+        if "_client" in vars(self):
+            self._client.close()
+            del self._client
+
+    @functools.cached_property
+    def _client(self) -> MessageStoreClient:
+        return self.get_conn()
+
+    def _connect(self, *, tries: int) -> MessageStoreClient:
+        connection = self.get_connection(self.hvsms_conn_id)
+        extra = connection.extra_dejson
+        try:
+            credentials = Credentials(
+                server=_server(connection),
+                client_id=connection.login or "",
+                client_secret=connection.password or "",
+                grant=_grant(extra),
+            )
+            limits = TimeLimits(
+                connect=_seconds(extra, "connect_timeout", TimeLimits.connect),
+                read=_seconds(extra, "read_timeout", TimeLimits.read),
+                tries=tries,
+            )
+            return connect(credentials, account_id=_text(extra, "account_id") or "~", limits=limits)
+        except FinalError as error:
+            raise InvalidSettings(f"Connection {self.hvsms_conn_id!r}: {error}") from error
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """The standard fields of the form, for Airflow before 3.2, which does not read the provider info's."""
+        behaviour = _connection_type()["ui-field-behaviour"]
+        return {name.replace("-", "_"): value for name, value in behaviour.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The extra fields of the form, for Airflow before 3.2, which does not read the provider info's."""
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import PasswordField, StringField
+
+        widgets: dict[str, Any] = {}
+        for name, field in _connection_type()["conn-fields"].items():
+            secret = field["schema"].get("format") == "password"
+            kind, widget = (PasswordField, BS3PasswordFieldWidget()) if secret else (StringField, BS3TextFieldWidget())
+            widgets[name] = kind(field["label"], description=field["description"], widget=widget)
+        return widgets
+
+
+@contextmanager
+def failing_at_once() -> Iterator[None]:
+    """Fail the task without retries for what a retry cannot cure; let passing trouble through to Airflow's retries."""
+    try:
+        yield
+    except AirflowNotFoundException as error:
+        raise AirflowFailException(f"{error}. Create the connection, or mend the connection id.") from error
+    except FinalError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def _connection_type() -> dict[str, Any]:
+    connection_type: dict[str, Any] = get_provider_info()["connection-types"][0]
+    return connection_type
+
+
+def _server(connection: Connection) -> str:
+    host = (connection.host or "").strip() or DEFAULT_SERVER
+    return f"{host.rstrip('/')}:{connection.port}" if connection.port else host
+
+
+def _grant(extra: Mapping[str, Any]) -> JwtGrant | PasswordGrant:
+    if jwt_token := _text(extra, "jwt_token"):
+        return JwtGrant(jwt_token)
+    username, user_password = _text(extra, "username"), _text(extra, "user_password")
+    if username and user_password:
+        return PasswordGrant(username, _text(extra, "extension"), user_password)
+    if username or user_password:
+        missing = "user_password" if username else "username"
+        raise InvalidSettings(f"{missing} is missing in the extra; a login with a password needs both.")
+    raise InvalidSettings(
+        "jwt_token and username are both missing in the extra: fill in jwt_token, or username and user_password."
+    )
+
+
+def _text(extra: Mapping[str, Any], name: str) -> str:
+    value = extra.get(name)
+    return "" if value is None else str(value).strip()
+
+
+def _seconds(extra: Mapping[str, Any], name: str, default: float) -> float:
+    text = _text(extra, name)
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise InvalidSettings(f"{name} in the extra is {text!r}; it must be a number of seconds above 0.")
+    return seconds

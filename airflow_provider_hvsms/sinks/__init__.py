@@ -1,0 +1,1 @@
+"""Where rows go. Nothing in this package imports an operator."""

@@ -1,0 +1,1 @@
+"""Operators that move records from the message store to where they are used."""

@@ -1,0 +1,31 @@
+"""Every night, load the day's messages into the warehouse.
+
+Needs two connections: `hvsms_default` (type hvsms) and `warehouse` (any database with a common-sql hook).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
+
+with DAG(
+    dag_id="hvsms_daily_messages",
+    # Plain "@daily" has empty data intervals on Airflow 3.
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+) as dag:
+    HvsmsMessagesToSqlOperator(
+        task_id="load_messages",
+        sql_conn_id="warehouse",
+        table="hvsms_messages",
+        # Statuses and costs settle for hours, so each night reads the day before once more.
+        lookback=timedelta(days=1),
+    )
