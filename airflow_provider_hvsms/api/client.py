@@ -72,6 +72,7 @@ class MessageStoreClient:
 
         :param per_page: records a page, 1 to 1000.
         """
+        check_per_page(per_page)
         parameters = {**window.as_parameters(), **(wanted or MessageFilter()).as_parameters()}
         return self._pages("/messages", parameters, per_page, Message)
 
@@ -98,7 +99,6 @@ class MessageStoreClient:
     def _pages(
         self, path: str, parameters: Parameters, per_page: int, record_type: type[RecordT]
     ) -> Iterator[Page[RecordT]]:
-        check_per_page(per_page)
         asked = {**parameters, "perPage": per_page}
         seen: set[str] = set()
         while True:

@@ -102,8 +102,8 @@ def _load(airflow: _Airflow, sandbox: Sandbox, day: datetime) -> Night:
     # `dags test` runs the interval that ends at the date it is given.
     airflow.run("dags", "test", DAG_ID, end.isoformat())
     with closing(sqlite3.connect(WAREHOUSE)) as warehouse:
-        row = warehouse.execute(_BY_DAY, (_as_stored(day), _as_stored(end))).fetchone()
-    return Night(day, *row, sandbox.counters.reads - before)
+        messages, delivered, failed, cost = warehouse.execute(_BY_DAY, (_as_stored(day), _as_stored(end))).fetchone()
+    return Night(day, messages, delivered, failed, cost, sandbox.counters.reads - before)
 
 
 def _days(sandbox: Sandbox) -> list[datetime]:

@@ -1,0 +1,68 @@
+"""Moments as microseconds since the epoch: the store's only form of time."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+_ISO = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII
+)
+
+
+def from_seconds(seconds: float) -> int:
+    """Return the moment of a clock that counts seconds since the epoch."""
+    return round(seconds * SECOND)
+
+
+def from_datetime(value: datetime) -> int:
+    """Return the moment of an aware ``datetime``."""
+    return (value - EPOCH) // timedelta(microseconds=1)
+
+
+def to_datetime(moment: int) -> datetime:
+    """Return the moment as an aware ``datetime`` in UTC."""
+    return EPOCH + timedelta(microseconds=moment)
+
+
+def parse(value: str) -> int:
+    """Read ISO 8601 with a time zone; raise ``ValueError`` for anything else. Digits past microseconds are cut off."""
+    found = _ISO.fullmatch(value)
+    if found is None:
+        raise ValueError(value)
+    *fields, fraction, zone = found.groups()
+    year, month, day, hour, minute, second = map(int, fields)
+    micro = int((fraction or "0").ljust(6, "0")[:6])
+    local = datetime(year, month, day, hour, minute, second, micro, tzinfo=timezone.utc)
+    return from_datetime(local) - _offset(zone)
+
+
+def text(moment: int) -> str:
+    """Write a moment as the store does: UTC, microseconds and ``Z``."""
+    seconds, micro = divmod(moment, SECOND)
+    days, of_day = divmod(seconds, 86_400)
+    return f"{_date(days)}{_time(of_day)}.{micro:06d}Z"
+
+
+def _offset(zone: str) -> int:
+    if zone in "Zz":
+        return 0
+    hours, minutes = int(zone[1:3]), int(zone[-2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError(zone)
+    return (hours * 60 + minutes) * 60 * SECOND * (-1 if zone[0] == "-" else 1)
+
+
+@lru_cache(maxsize=4096)
+def _date(days: int) -> str:
+    return (EPOCH + timedelta(days=days)).strftime("%Y-%m-%dT")
+
+
+@lru_cache(maxsize=86_400)
+def _time(of_day: int) -> str:
+    return f"{of_day // 3600:02d}:{of_day // 60 % 60:02d}:{of_day % 60:02d}"

@@ -1,0 +1,58 @@
+"""Clients of a sandbox whose clock, and the sandbox's, is the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, Login, PasswordGrant
+from airflow_provider_hvsms.api.client import MessageStoreClient
+from airflow_provider_hvsms.api.quota import Quota
+from airflow_provider_hvsms.api.transport import TimeLimits, Transport
+from airflow_provider_hvsms.api.window import Window
+from airflow_provider_hvsms.sandbox import Sandbox
+from tests.conftest import ManualClock
+
+MakeClient = Callable[..., MessageStoreClient]
+
+
+def credentials_of(sandbox: Sandbox) -> Credentials:
+    settings = sandbox.settings
+    return Credentials(sandbox.url, settings.client_id, settings.client_secret, JwtGrant(settings.jwt))
+
+
+def whole_history(sandbox: Sandbox) -> Window:
+    end = sandbox.settings.end
+    assert end is not None
+    return Window(end - timedelta(days=sandbox.settings.days), end)
+
+
+@pytest.fixture
+def make_client(clock: ManualClock) -> Iterator[MakeClient]:
+    """Makes clients with a login and a quota of their own, all on the manual clock."""
+    made: list[MessageStoreClient] = []
+
+    def make(
+        sandbox: Sandbox,
+        *,
+        grant: JwtGrant | PasswordGrant | None = None,
+        client_secret: str | None = None,
+        limits: TimeLimits | None = None,
+        account_id: str = "~",
+    ) -> MessageStoreClient:
+        given = credentials_of(sandbox)
+        credentials = Credentials(
+            given.server, given.client_id, client_secret or given.client_secret, grant or given.grant
+        )
+        quota = Quota(clock=clock, sleep=clock.sleep)
+        login_transport = Transport(credentials.server, quota=quota, limits=limits, sleep=clock.sleep)
+        login = Login(credentials, login_transport, clock=clock)
+        transport = Transport(credentials.server, quota=quota, limits=limits, sleep=clock.sleep)
+        made.append(MessageStoreClient(transport, login, account_id=account_id))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()

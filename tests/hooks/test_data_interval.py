@@ -1,0 +1,105 @@
+"""Which window a task reads follows from its arguments and its data interval."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.api.window import Window
+from airflow_provider_hvsms.hooks.data_interval import WindowRule
+
+START = datetime(2026, 11, 1, tzinfo=timezone.utc)
+END = START + timedelta(days=1)
+NOW = START + timedelta(days=30)
+DAY = timedelta(days=1)
+RUN = {"data_interval_start": START, "data_interval_end": END}
+
+
+def window_of(context: dict[str, Any] = RUN, **arguments: Any) -> Window:  # noqa: B006 - never changed
+    return WindowRule(**arguments).resolve(context, now=NOW)
+
+
+def test_the_data_interval_is_the_default() -> None:
+    assert window_of() == Window(START, END)
+
+
+def test_dates_of_the_user_come_before_the_data_interval() -> None:
+    assert window_of(date_from=START - DAY, date_to="2026-11-01T12:00:00+01:00") == Window(
+        START - DAY, datetime(2026, 11, 1, 11, tzinfo=timezone.utc)
+    )
+
+
+def test_one_date_of_the_user_goes_with_the_other_end_of_the_interval() -> None:
+    assert window_of(date_from=START - DAY) == Window(START - DAY, END)
+
+
+def test_a_window_ends_at_the_end_of_the_interval() -> None:
+    assert window_of({"data_interval_start": END, "data_interval_end": END}, window=DAY) == Window(START, END)
+
+
+def test_a_lookback_moves_the_start_back() -> None:
+    assert window_of(lookback=timedelta(hours=6)) == Window(START - timedelta(hours=6), END)
+
+
+def test_an_empty_data_interval_fails_with_both_remedies() -> None:
+    with pytest.raises(InvalidRequest) as error:
+        window_of({"data_interval_start": END, "data_interval_end": END})
+    assert 'CronDataIntervalTimetable("@daily", timezone=' in str(error.value)
+    assert "window=timedelta(days=1)" in str(error.value)
+
+
+def test_a_lookback_does_not_hide_that_the_data_interval_is_empty() -> None:
+    with pytest.raises(InvalidRequest, match="data interval is empty"):
+        window_of({"data_interval_start": END, "data_interval_end": END}, lookback=DAY)
+
+
+def test_an_end_in_the_future_is_cut_to_now_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert window_of(date_to=NOW + DAY) == Window(START, NOW)
+    assert "read up to now" in caplog.text
+
+
+def test_a_window_that_lies_in_the_future_fails() -> None:
+    with pytest.raises(InvalidRequest, match="future"):
+        window_of(date_from=NOW + DAY, date_to=NOW + 2 * DAY)
+
+
+def test_a_run_without_a_data_interval_says_what_to_give() -> None:
+    with pytest.raises(InvalidRequest, match="no data_interval_end.*give date_from and date_to"):
+        window_of({"data_interval_start": None, "data_interval_end": None})
+
+
+def test_a_run_without_a_data_interval_can_be_given_dates() -> None:
+    assert window_of({}, date_from=START, date_to=END) == Window(START, END)
+
+
+@pytest.mark.parametrize("rendered", ["", "None", "yesterday", "P1D", "12"])
+def test_a_template_that_rendered_to_no_date_fails_and_is_named(rendered: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"date_from.*{rendered!r}|date_from .*{rendered}"):
+        window_of(date_from=rendered)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"date_from": END, "date_to": START}, "not before date_to"),
+        ({"date_from": datetime(2026, 11, 1)}, "date_from .*no time zone"),  # noqa: DTZ001 - the point
+        ({"date_to": "2026-11-01"}, "date_to .*no time zone"),
+        ({"date_from": "soon"}, "date_from is 'soon'"),
+        ({"date_from": START, "window": DAY}, "date_from and window are both given"),
+        ({"window": timedelta()}, "window .*longer than zero"),
+        ({"window": 86400}, "window .*timedelta"),
+        ({"lookback": -DAY}, "lookback .*zero or longer"),
+    ],
+)
+def test_what_is_known_to_be_wrong_is_refused_without_a_run(arguments: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidRequest, match=complaint):
+        WindowRule(**arguments).check()
+
+
+def test_templates_are_not_judged_before_they_are_rendered() -> None:
+    WindowRule(date_from="{{ data_interval_start }}", date_to="{{ ds }}").check()

@@ -1,0 +1,139 @@
+"""An Airflow connection becomes a client, and what is wrong with it is said in its own words."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_hvsms.api.errors import InvalidRequest, InvalidSettings
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
+
+Connection = dict[str, Any]
+
+
+def connect_with(monkeypatch: pytest.MonkeyPatch, connection: Connection, **changes: Any) -> HvsmsHook:
+    monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps({**connection, **changes}))
+    return HvsmsHook()
+
+
+def history(sandbox: Sandbox) -> dict[str, Any]:
+    end = sandbox.settings.end
+    assert end is not None
+    return {"date_from": end - timedelta(days=3), "date_to": end}
+
+
+def test_messages_are_read_with_the_connection(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+    messages = HvsmsHook().iter_messages(**history(sandbox))
+    assert sorted(int(message.id) for message in messages) == sorted(message.id for message in sandbox.store.messages)
+
+
+def test_messages_can_be_read_page_by_page(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+    pages = HvsmsHook().message_pages(**history(sandbox), per_page=1000)
+    assert [len(page.records) for page in pages] == [1000, 1000, 1000]
+
+
+def test_a_single_message_is_read(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+    expected = sandbox.store.messages[0]
+    assert HvsmsHook().get_message(str(expected.id)).text == expected.text
+
+
+def test_a_hook_logs_in_once_for_all_its_reads(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+    hook = HvsmsHook()
+    for message in sandbox.store.messages[:5]:
+        hook.get_message(str(message.id))
+    hook.close()
+    assert (sum(sandbox.counters.logins.values()), sandbox.counters.revokes) == (1, 1)
+
+
+def test_a_password_connection_logs_in(
+    sandbox: Sandbox, hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = sandbox.settings
+    user = {"username": settings.username, "extension": settings.extension, "user_password": settings.password}
+    hook = connect_with(monkeypatch, hvsms_connection, extra=user)
+    assert hook.test_connection() == (True, "Logged in, and read the message store.")
+    assert dict(sandbox.counters.logins) == {"password": 1}
+
+
+def test_arguments_are_checked_at_the_call(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+    with pytest.raises(InvalidRequest, match="view"):
+        HvsmsHook().iter_messages(**history(sandbox), view="Full")  # type: ignore[arg-type] - the point
+    assert sandbox.counters.reads == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"extra": {}}, "jwt_token and username are both missing"),
+        ({"extra": {"jwt_token": "", "username": None}}, "jwt_token and username are both missing"),
+        ({"extra": {"username": "+15550100000"}}, "user_password is missing"),
+        ({"extra": {"user_password": "secret"}}, "username is missing"),
+        ({"login": ""}, "client id is missing"),
+        ({"password": None}, "client secret is missing"),
+        ({"host": "http://platform.ringcentral.com"}, "Plain http"),
+        ({"extra": {"jwt_token": "a.b.c", "read_timeout": "fast"}}, "read_timeout .*'fast'"),
+        ({"extra": {"jwt_token": "a.b.c", "connect_timeout": 0}}, "connect_timeout"),
+        ({"extra": {"jwt_token": "a.b.c", "account_id": ".."}}, "account_id"),
+    ],
+)
+def test_a_field_that_is_missing_or_wrong_is_named_with_the_connection(
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, changes: Connection, complaint: str
+) -> None:
+    hook = connect_with(monkeypatch, hvsms_connection, **changes)
+    with pytest.raises(InvalidSettings, match=f"Connection 'hvsms_default': .*{complaint}"):
+        hook.get_conn()
+
+
+def test_the_default_server_is_ringcentral(hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = connect_with(monkeypatch, hvsms_connection, host="").get_conn()
+    assert client._transport._server == "https://platform.ringcentral.com"
+
+
+def test_a_port_of_the_connection_counts(
+    sandbox: Sandbox, hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, _, port = sandbox.url.rpartition(":")
+    assert connect_with(monkeypatch, hvsms_connection, host=host, port=int(port)).test_connection()[0]
+
+
+def test_the_test_button_says_that_all_is_well(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+    assert HvsmsHook().test_connection() == (True, "Logged in, and read the message store.")
+    assert (sandbox.counters.reads, sandbox.counters.revokes) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"password": "wrong"}, "client secret"),
+        ({"extra": {"jwt_token": "x.y.z"}}, "jwt_token"),
+        ({"extra": {}}, "both missing"),
+        ({"host": "http://127.0.0.1:1"}, "Connection refused"),
+    ],
+)
+def test_the_test_button_says_in_words_what_is_wrong(
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, changes: Connection, complaint: str
+) -> None:
+    worked, message = connect_with(monkeypatch, hvsms_connection, **changes).test_connection()
+    assert not worked
+    assert complaint in message
+
+
+def test_the_test_button_says_that_the_permission_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox(Settings(messages=1, permission=False)) as sandbox:
+        settings = sandbox.settings
+        connection = {
+            "conn_type": "hvsms", "host": sandbox.url, "login": settings.client_id,
+            "password": settings.client_secret, "extra": {"jwt_token": settings.jwt},
+        }  # fmt: skip
+        worked, message = connect_with(monkeypatch, connection).test_connection()
+    assert (worked, "A2PSMS" in message) == (False, True)
+
+
+def test_the_test_button_does_not_try_for_minutes(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+    sandbox.faults.add(Fault.server_error(503), times=None)
+    assert not HvsmsHook().test_connection()[0]
+    assert sandbox.counters.answers[503] == 1

@@ -1,0 +1,129 @@
+"""A sandbox with a clock that stands still, and a client that is as plain as can be."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from airflow_provider_hvsms.sandbox import Sandbox, Settings
+
+END = datetime(2026, 3, 1, tzinfo=timezone.utc)
+BASE = "/restapi/v1.0/account/~/a2p-sms"
+JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+@dataclass
+class ManualClock:
+    """Seconds since the epoch that pass only when they are told to."""
+
+    now: float = (END + timedelta(hours=12)).timestamp()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def at(self, moment: datetime) -> None:
+        self.now = moment.timestamp()
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def codes(self) -> tuple[int, str, str | None]:
+        """Status, error code, and the parameter that is named first."""
+        content = self.json()
+        return self.status, content["errorCode"], content["errors"][0].get("parameterName")
+
+
+@dataclass
+class Client:
+    sandbox: Sandbox
+    token: str | None = None
+    base: str = BASE
+    everything: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.connection = http.client.HTTPConnection(str(urlsplit(self.sandbox.url).netloc), timeout=10)
+
+    def send(self, method: str, target: str, body: str | None = None, headers: dict[str, str] | None = None) -> Reply:
+        self.connection.request(method, target, body, headers or {})
+        answer = self.connection.getresponse()
+        names = {name.lower(): value for name, value in answer.getheaders()}
+        return Reply(answer.status, names, answer.read())
+
+    def read(self, path: str, query: Any = (), method: str = "GET") -> Reply:
+        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        encoded = urlencode(query, doseq=True)
+        return self.send(method, f"{self.base}{path}" + (f"?{encoded}" if encoded else ""), headers=headers)
+
+    def pages(self, path: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+        pages = [self.read(path, query).json()]
+        while token := pages[-1].get("paging", {}).get("nextPageToken"):
+            pages.append(self.read(path, {**query, "pageToken": token}).json())
+        return pages
+
+    def records(self, path: str, query: dict[str, Any]) -> list[Any]:
+        return [record for page in self.pages(path, query) for record in page["records"]]
+
+    def grant(self, *, secret: str = "sandbox-secret", path: str = "/restapi/oauth/token", **form: str) -> Reply:
+        basic = base64.b64encode(f"sandbox-client:{secret}".encode()).decode()
+        headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
+        return self.send("POST", path, urlencode(form), headers)
+
+    def login(self, **form: str) -> Reply:
+        return self.grant(grant_type=JWT_GRANT, assertion=self.sandbox.settings.jwt, **form)
+
+
+Opener = Callable[..., Client]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def open_client(clock: ManualClock) -> Iterator[Opener]:
+    """Start a sandbox with some settings and return a client that is logged in."""
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> Client:
+            plain = {"messages": 300, "days": 2, "seed": 7, "end": END, "light": 100_000, "auth": 1000, "opt_outs": 50}
+            client = Client(stack.enter_context(Sandbox(Settings(**{**plain, **settings}), clock=clock)))
+            stack.callback(client.connection.close)
+            client.token = client.login().json()["access_token"]
+            return client
+
+        yield start
+
+
+@pytest.fixture
+def client(open_client: Opener) -> Client:
+    return open_client()
+
+
+@pytest.fixture(scope="module")
+def big() -> Iterator[Client]:
+    """One sandbox of 3,000 messages for all tests of a file that only read; its query covers the whole history."""
+    clock = ManualClock()
+    settings = Settings(messages=3000, days=3, seed=11, end=END, light=1_000_000, auth=1000, opt_outs=400)
+    with Sandbox(settings, clock=clock) as sandbox:
+        client = Client(sandbox)
+        client.token = client.login().json()["access_token"]
+        client.everything = {"dateFrom": "2026-02-01T00:00:00Z", "dateTo": "2026-03-01T00:00:00Z"}
+        yield client
