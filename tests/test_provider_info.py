@@ -19,7 +19,9 @@ PACKAGE = "airflow-provider-hvsms"
 
 
 def test_the_entry_point_gives_the_provider_info() -> None:
-    [entry] = [entry for entry in entry_points(group="apache_airflow_provider") if entry.dist and entry.dist.name == PACKAGE]
+    [entry] = [
+        entry for entry in entry_points(group="apache_airflow_provider") if entry.dist and entry.dist.name == PACKAGE
+    ]
     assert entry.load()() == get_provider_info()
 
 

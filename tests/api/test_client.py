@@ -128,3 +128,14 @@ def test_a_page_size_is_checked_before_the_first_request(sandbox: Sandbox, make_
     with pytest.raises(InvalidRequest, match="per_page"):
         make_client(sandbox).message_pages(whole_history(sandbox), per_page=0)
     assert sandbox.counters.reads == 0
+
+
+def test_a_load_of_100_pages_uses_a_small_quota_without_one_refusal(
+    clock: ManualClock, make_client: MakeClient
+) -> None:
+    settings = Settings(messages=2_000, days=1, light=20, window=5, penalty=5)
+    with Sandbox(settings, clock=clock) as sandbox:
+        assert len(list(make_client(sandbox).iter_messages(whole_history(sandbox), per_page=20))) == 2_000
+        counters = sandbox.counters
+        assert (counters.reads, counters.refused, counters.inside_penalty) == (100, 0, 0)
+        assert sum(clock.slept) < 25, "a hundred requests at twenty in five seconds"

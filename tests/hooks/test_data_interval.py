@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 RUN = {"data_interval_start": START, "data_interval_end": END}
 
 
-def window_of(context: dict[str, Any] = RUN, **arguments: Any) -> Window:  # noqa: B006 - never changed
+def window_of(context: dict[str, Any] = RUN, **arguments: Any) -> Window:
     return WindowRule(**arguments).resolve(context, now=NOW)
 
 

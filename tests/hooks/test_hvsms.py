@@ -61,7 +61,7 @@ def test_a_password_connection_logs_in(
 
 def test_arguments_are_checked_at_the_call(sandbox: Sandbox, hvsms_connection: Connection) -> None:
     with pytest.raises(InvalidRequest, match="view"):
-        HvsmsHook().iter_messages(**history(sandbox), view="Full")  # type: ignore[arg-type] - the point
+        HvsmsHook().iter_messages(**{**history(sandbox), "view": "Full"})
     assert sandbox.counters.reads == 0
 
 

@@ -1,0 +1,350 @@
+"""Rows reach the table whole and once, or the table stays as it was."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.sql.hooks.sql import DbApiHook
+from airflow.providers.sqlite.hooks.sqlite import SqliteHook
+
+from airflow_provider_hvsms.api.records import Message
+from airflow_provider_hvsms.sinks import databases
+from airflow_provider_hvsms.sinks.rows import MESSAGES, Row
+from airflow_provider_hvsms.sinks.sql import LoadFailed, SqlTable, TableMismatch
+from tests.conftest import Warehouse
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
+FIRST_LOAD, SECOND_LOAD = NOON + timedelta(days=1), NOON + timedelta(days=2)
+
+
+def message(number: int, **changes: Any) -> Message:
+    fields: dict[str, Any] = {
+        "id": str(number),
+        "creation_time": NOON + timedelta(seconds=number, microseconds=436491),
+        "last_modified_time": NOON + timedelta(minutes=number),
+        "from_number": "+16505550100",
+        "to": ("+16501112222",),
+        "direction": "Outbound",
+        "message_status": "Sent",
+        "segment_count": 1,
+        "cost": Decimal("0.007"),
+    }
+    return Message(**{**fields, **changes})
+
+
+def rows(*messages: Message, loaded_at: datetime = FIRST_LOAD) -> list[Row]:
+    return MESSAGES.rows(messages, loaded_at)
+
+
+def table(name: str = "messages") -> SqlTable:
+    hook = BaseHook.get_hook("warehouse")
+    assert isinstance(hook, DbApiHook)
+    return SqlTable(hook, name, MESSAGES)
+
+
+def test_a_missing_table_is_created_with_the_documented_columns(warehouse: Warehouse) -> None:
+    assert table().load([rows(message(1), message(2)), rows(message(3))]) == 3
+    assert warehouse.query("SELECT id, to_number, message_status FROM messages ORDER BY id") == [
+        ("1", "+16501112222", "Sent"),
+        ("2", "+16501112222", "Sent"),
+        ("3", "+16501112222", "Sent"),
+    ]
+    names = "id, batch_id, direction, from_number, to_number, message_status, error_code, segment_count, cost, "
+    names += "creation_time, last_modified_time, text, loaded_at"
+    assert len(warehouse.query(f"SELECT {names} FROM messages")) == 3
+
+
+def test_postgres_keeps_exact_money_and_times_with_their_zone(postgres_warehouse: Warehouse) -> None:
+    table().load([rows(message(1))])
+    assert postgres_warehouse.query("SELECT cost, creation_time FROM messages") == [
+        (Decimal("0.007000"), message(1).creation_time)
+    ]
+    assert postgres_warehouse.query(
+        "SELECT data_type, numeric_precision, numeric_scale FROM information_schema.columns "
+        "WHERE table_name = 'messages' AND column_name IN ('cost', 'creation_time') ORDER BY column_name"
+    ) == [("numeric", 12, 6), ("timestamp with time zone", None, None)]
+
+
+def test_sqlite_keeps_times_in_utc_in_a_form_that_its_functions_read(sqlite_warehouse: Warehouse) -> None:
+    table().load([rows(message(1))])
+    assert sqlite_warehouse.query("SELECT creation_time, datetime(creation_time), cost FROM messages") == [
+        ("2026-11-01 12:00:01.436491", "2026-11-01 12:00:01", 0.007)
+    ]
+
+
+def test_several_recipients_are_joined_by_commas(warehouse: Warehouse) -> None:
+    table().load([rows(message(1, to=("+1", "+2")), message(2, to=()))])
+    assert warehouse.query("SELECT to_number FROM messages ORDER BY id") == [("+1,+2",), ("",)]
+
+
+def test_the_same_rows_again_leave_the_table_untouched(warehouse: Warehouse) -> None:
+    table().load([rows(message(1), message(2))])
+    before = warehouse.query("SELECT * FROM messages ORDER BY id")
+    table().load([rows(message(1), message(2), loaded_at=SECOND_LOAD)])
+    assert warehouse.query("SELECT * FROM messages ORDER BY id") == before
+
+
+def test_a_changed_record_replaces_its_row_and_its_time_of_loading(warehouse: Warehouse) -> None:
+    table().load([rows(message(1), message(2))])
+    later = message(1, message_status="Delivered", last_modified_time=NOON + timedelta(hours=3))
+    table().load([rows(later, loaded_at=SECOND_LOAD)])
+    found = warehouse.query("SELECT id, message_status, loaded_at FROM messages ORDER BY id")
+    assert [row[:2] for row in found] == [("1", "Delivered"), ("2", "Sent")]
+    assert found[0][2] != found[1][2]
+
+
+def test_an_older_state_does_not_replace_a_newer_one(warehouse: Warehouse) -> None:
+    table().load([rows(message(1, message_status="Delivered", last_modified_time=NOON + timedelta(hours=3)))])
+    table().load([rows(message(1), loaded_at=SECOND_LOAD)])
+    assert warehouse.query("SELECT message_status FROM messages") == [("Delivered",)]
+
+
+def test_a_read_without_text_keeps_the_text_that_is_there(warehouse: Warehouse) -> None:
+    table().load([rows(message(1, text="Hello"))])
+    later = message(1, message_status="Delivered", last_modified_time=NOON + timedelta(hours=3))
+    table().load([rows(later)])
+    assert warehouse.query("SELECT message_status, text FROM messages") == [("Delivered", "Hello")]
+
+
+def test_a_text_that_comes_late_is_filled_in(warehouse: Warehouse) -> None:
+    table().load([rows(message(1))])
+    table().load([rows(message(1, text="Hello"))])
+    assert warehouse.query("SELECT text FROM messages") == [("Hello",)]
+
+
+def test_a_value_that_went_away_goes_away(warehouse: Warehouse) -> None:
+    table().load([rows(message(1, error_code="SMS-CAR-104"))])
+    table().load([rows(message(1, last_modified_time=NOON + timedelta(hours=3)))])
+    assert warehouse.query("SELECT error_code FROM messages") == [(None,)]
+
+
+def test_of_a_record_that_comes_twice_the_newer_state_stays(warehouse: Warehouse) -> None:
+    newer = message(1, message_status="Delivered", last_modified_time=NOON + timedelta(hours=3))
+    table().load([rows(newer, message(2)), rows(message(1))])
+    assert warehouse.query("SELECT id, message_status FROM messages ORDER BY id") == [("1", "Delivered"), ("2", "Sent")]
+
+
+def test_nothing_to_load_still_makes_the_table(warehouse: Warehouse) -> None:
+    assert table().load([[], []]) == 0
+    assert warehouse.query("SELECT count(*) FROM messages") == [(0,)]
+
+
+def test_texts_of_every_kind_come_back_as_they_were(warehouse: Warehouse) -> None:
+    texts = ["", 'it\'s "quoted"; DROP TABLE messages; --', "línea\nnew\ttab\\", "🎉 %s :name $1 ?", "x" * 1000]
+    table().load([rows(*(message(number, text=text) for number, text in enumerate(texts)))])
+    assert [row[0] for row in warehouse.query("SELECT text FROM messages ORDER BY id")] == texts
+
+
+@pytest.mark.parametrize("name", ['we"ird', "drop; table", "select", "Ünïcode", "two words", "100%", "a'b"])
+def test_a_strange_table_name_is_only_a_name(warehouse: Warehouse, name: str) -> None:
+    table(name).load([rows(message(1))])
+    table(name).load([rows(message(1), message(2))])
+    assert warehouse.tables() == [name]
+
+
+def test_a_table_can_be_named_with_its_schema(postgres_warehouse: Warehouse) -> None:
+    postgres_warehouse.run("CREATE SCHEMA sms")
+    table("sms.messages").load([rows(message(1))])
+    table("sms.messages").load([rows(message(1))])
+    assert postgres_warehouse.query("SELECT count(*) FROM sms.messages") == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["", " ", "schema."])
+def test_a_table_without_a_name_is_refused(sqlite_warehouse: Warehouse, name: str) -> None:
+    with pytest.raises(TableMismatch, match="give the table a name"):
+        table(name)
+
+
+def unreadable() -> Iterator[list[Row]]:
+    raise AssertionError("nothing may be read")
+    yield []
+
+
+def test_a_table_with_other_columns_is_refused_before_anything_is_read(warehouse: Warehouse) -> None:
+    warehouse.run("CREATE TABLE messages (id VARCHAR(20) PRIMARY KEY, body TEXT)")
+    with pytest.raises(TableMismatch, match=r"lacks batch_id, cost, .* also has body.*Nothing was written"):
+        table().load(unreadable())
+    assert warehouse.query("SELECT count(*) FROM messages") == [(0,)]
+
+
+def test_a_table_without_the_key_is_refused_before_anything_is_read(warehouse: Warehouse) -> None:
+    table("template").load([])
+    warehouse.run("CREATE TABLE messages AS SELECT * FROM template")
+    with pytest.raises(TableMismatch, match=r"without a primary key or unique constraint on \(id\)"):
+        table().load(unreadable())
+
+
+def test_a_unique_index_is_as_good_as_a_primary_key(warehouse: Warehouse) -> None:
+    table("template").load([])
+    warehouse.run("CREATE TABLE messages AS SELECT * FROM template")
+    warehouse.run("CREATE UNIQUE INDEX by_id ON messages (id)")
+    table().load([rows(message(1))])
+    assert warehouse.query("SELECT count(*) FROM messages") == [(1,)]
+
+
+def test_a_missing_schema_is_refused_before_anything_is_read(postgres_warehouse: Warehouse) -> None:
+    with pytest.raises(LoadFailed, match='schema "nowhere" does not exist'):
+        table("nowhere.messages").load(unreadable())
+
+
+def interrupted() -> Iterator[list[Row]]:
+    yield rows(message(1, message_status="Delivered", last_modified_time=NOON + timedelta(hours=3)), message(9))
+    raise RuntimeError("the store went away")
+
+
+def test_a_load_that_breaks_off_leaves_the_table_as_it_was(warehouse: Warehouse) -> None:
+    table().load([rows(message(1))])
+    before = warehouse.query("SELECT * FROM messages")
+    with pytest.raises(RuntimeError, match="went away"):
+        table().load(interrupted())
+    assert warehouse.query("SELECT * FROM messages") == before
+    assert warehouse.tables() == ["messages"]
+
+
+def test_a_first_load_that_breaks_off_leaves_no_table(warehouse: Warehouse) -> None:
+    with pytest.raises(RuntimeError, match="went away"):
+        table().load(interrupted())
+    assert warehouse.tables() == []
+
+
+def test_a_refused_row_fails_the_load_without_showing_it(warehouse: Warehouse) -> None:
+    table().load([rows(message(1))])
+    warehouse.run(
+        "CREATE UNIQUE INDEX one_row_a_number ON messages (from_number)"  # the next row from it cannot be inserted
+    )
+    with pytest.raises(LoadFailed, match="The table is as it was before") as failure:
+        table().load([rows(message(2, text="a secret"))])
+    shown = f"{failure.value} {failure.value.__cause__}"
+    assert "650" not in shown
+    assert "secret" not in shown
+    assert failure.value.__suppress_context__
+    assert warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+def test_loads_at_once_give_the_same_table_as_one_after_the_other(warehouse: Warehouse) -> None:
+    """Each brings another state of the same records, in another order; also, both find no table at their start."""
+    states = {
+        "first": [message(number) for number in range(200)],
+        "second": [
+            message(number, message_status="Delivered", last_modified_time=NOON + timedelta(days=1))
+            for number in reversed(range(100, 300))
+        ],
+    }
+    both_staged = threading.Barrier(2, timeout=20)
+    failures: list[BaseException] = []
+
+    def work(messages: list[Message]) -> None:
+        def batches() -> Iterator[list[Row]]:
+            yield rows(*messages)
+            both_staged.wait()
+
+        try:
+            table().load(batches())
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(messages,)) for messages in states.values()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert failures == []
+    assert warehouse.query("SELECT message_status, count(*) FROM messages GROUP BY 1 ORDER BY 1") == [
+        ("Delivered", 200),
+        ("Sent", 100),
+    ]
+
+
+def test_staging_does_not_lock_the_target_for_others(warehouse: Warehouse) -> None:
+    table().load([rows(message(1))])
+
+    def batches() -> Iterator[list[Row]]:
+        yield rows(message(2))
+        warehouse.run("UPDATE messages SET direction = 'Inbound'")
+        yield rows(message(3))
+
+    table().load(batches())
+    assert warehouse.query("SELECT id, direction FROM messages ORDER BY id") == [
+        ("1", "Inbound"), ("2", "Outbound"), ("3", "Outbound"),
+    ]  # fmt: skip
+
+
+class UnknownDatabaseHook(SqliteHook):
+    """A common-sql hook whose database SQLAlchemy has never heard of."""
+
+    conn_type = "acme"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def get_conn(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path)
+
+    def get_uri(self) -> str:
+        return "acme://somewhere"
+
+    @property
+    def placeholder(self) -> str:
+        return "?"
+
+
+@pytest.fixture(params=["a database without a dialect", "a dialect without an upsert here"])
+def other_table(
+    request: pytest.FixtureRequest, sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> SqlTable:
+    """Tables of databases that have no upsert of their own here."""
+    if request.param == "a dialect without an upsert here":
+        monkeypatch.delitem(databases._DATABASES, "sqlite")
+        return table()
+    return SqlTable(UnknownDatabaseHook(Path(sqlite_warehouse.connection["host"])), "messages", MESSAGES)
+
+
+def test_any_other_common_sql_hook_deletes_and_inserts(sqlite_warehouse: Warehouse, other_table: SqlTable) -> None:
+    other_table.load([rows(message(1, text="Hello"), message(2), message(3, message_status="Delivered"))])
+    newer = message(1, message_status="Delivered", last_modified_time=NOON + timedelta(hours=3))
+    older = message(3, last_modified_time=NOON - timedelta(hours=3))
+    other_table.load([rows(newer, message(2), older, message(4), loaded_at=SECOND_LOAD)])
+    found = sqlite_warehouse.query(
+        "SELECT id, message_status, text, loaded_at > '2026-11-03' FROM messages ORDER BY id"
+    )
+    assert found == [
+        ("1", "Delivered", "Hello", 1),
+        ("2", "Sent", None, 0),
+        ("3", "Delivered", None, 0),
+        ("4", "Sent", None, 1),
+    ]
+
+
+def test_any_other_common_sql_hook_refuses_a_table_with_other_columns(
+    sqlite_warehouse: Warehouse, other_table: SqlTable
+) -> None:
+    sqlite_warehouse.run("CREATE TABLE messages (id TEXT PRIMARY KEY, body TEXT)")
+    with pytest.raises(TableMismatch, match="also has body"):
+        other_table.load(unreadable())
+
+
+def test_any_other_common_sql_hook_keeps_the_table_when_a_load_breaks_off(
+    sqlite_warehouse: Warehouse, other_table: SqlTable
+) -> None:
+    other_table.load([rows(message(1))])
+    with pytest.raises(RuntimeError, match="went away"):
+        other_table.load(interrupted())
+    assert sqlite_warehouse.query("SELECT id, message_status FROM messages") == [("1", "Sent")]
+
+
+def test_a_layout_without_versions_takes_what_comes_last(warehouse: Warehouse) -> None:
+    hook = BaseHook.get_hook("warehouse")
+    unversioned = SqlTable(hook, "messages", replace(MESSAGES, version=None))
+    unversioned.load([rows(message(1, message_status="Delivered"))])
+    unversioned.load([rows(message(1, message_status="Sent"))])
+    assert warehouse.query("SELECT message_status FROM messages") == [("Sent",)]
