@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNot
 
 from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, PasswordGrant
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
-from airflow_provider_hvsms.api.errors import FinalError, HvsmsError, InvalidSettings
+from airflow_provider_hvsms.api.errors import FinalError, HvsmsError, InvalidSettings, LoginRefused, PermissionDenied
 from airflow_provider_hvsms.api.filters import MOST_PER_PAGE, Direction, MessageFilter, View
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.api.window import Window
@@ -154,14 +154,19 @@ class HvsmsHook(BaseHook):
 
 
 @contextmanager
-def failing_at_once() -> Iterator[None]:
-    """Fail the task without retries for what a retry cannot cure; let passing trouble through to Airflow's retries."""
+def failing_at_once(hvsms_conn_id: str) -> Iterator[None]:
+    """Fail the task without retries for what a retry cannot cure; let passing trouble through to Airflow's retries.
+
+    These errors say all there is to say, so the task log is spared the stack below them.
+    """
     try:
         yield
     except AirflowNotFoundException as error:
-        raise AirflowFailException(f"{error}. Create the connection, or mend the connection id.") from error
+        raise AirflowFailException(f"{error}. Create the connection, or mend the connection id.") from None
+    except (LoginRefused, PermissionDenied) as error:
+        raise AirflowFailException(f"Connection {hvsms_conn_id!r}: {error}") from None
     except FinalError as error:
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(str(error)) from None
 
 
 def _connection_type() -> dict[str, Any]:

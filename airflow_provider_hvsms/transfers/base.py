@@ -71,7 +71,7 @@ class HvsmsTransferOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the transfer, and return its summary: `rows`, `pages`, `requests`, `date_from`, `date_to`."""
-        with failing_at_once():
+        with failing_at_once(self.hvsms_conn_id):
             window = self._window_rule.resolve(context)
             with HvsmsHook(self.hvsms_conn_id).get_conn() as client:
                 pages = self.read(client, window)
