@@ -3,29 +3,52 @@
 from __future__ import annotations
 
 import functools
+import logging
 import weakref
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from types import TracebackType
-from typing import TypeVar
+from typing import TypeVar, get_args
 from urllib.parse import quote
 
 import msgspec
 from requests.auth import AuthBase
 
 from airflow_provider_hvsms.api.auth import Credentials, Login
-from airflow_provider_hvsms.api.errors import UnexpectedAnswer
-from airflow_provider_hvsms.api.filters import MOST_PER_PAGE, MessageFilter, check_id, check_per_page
+from airflow_provider_hvsms.api.errors import InvalidRecord, UnexpectedAnswer
+from airflow_provider_hvsms.api.filters import (
+    MOST_PER_PAGE,
+    BatchFilter,
+    MessageFilter,
+    OnInvalid,
+    OptOutFilter,
+    Parameters,
+    StatusFilter,
+    check_choice,
+    check_id,
+    check_per_page,
+)
 from airflow_provider_hvsms.api.quota import Quota, UsageGroup
-from airflow_provider_hvsms.api.records import Message, Page, decode_page, decode_record
+from airflow_provider_hvsms.api.records import (
+    Batch,
+    Message,
+    OptOut,
+    Page,
+    StatusTotals,
+    decode_page,
+    decode_record,
+    decode_statuses,
+)
 from airflow_provider_hvsms.api.transport import (
     Answer,
-    Parameters,
     Request,
     TimeLimits,
     Transport,
     raise_for_refusal,
 )
 from airflow_provider_hvsms.api.window import Window
+
+log = logging.getLogger(__name__)
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 ResultT = TypeVar("ResultT")
@@ -66,27 +89,87 @@ class MessageStoreClient:
         return self._transport.waited
 
     def message_pages(
-        self, window: Window, wanted: MessageFilter | None = None, *, per_page: int = MOST_PER_PAGE
+        self,
+        window: Window,
+        wanted: MessageFilter | None = None,
+        *,
+        per_page: int = MOST_PER_PAGE,
+        on_invalid: OnInvalid = "fail",
     ) -> Iterator[Page[Message]]:
         """Messages created in a window, page by page, with no promise of order.
 
         :param per_page: records a page, 1 to 1000.
+        :param on_invalid: `fail` raises for a record that cannot be read, `quarantine` leaves it in the page's rejects.
         """
-        check_per_page(per_page)
         parameters = {**window.as_parameters(), **(wanted or MessageFilter()).as_parameters()}
-        return self._pages("/messages", parameters, per_page, Message)
+        return self._pages("/messages", parameters, per_page, on_invalid, Message)
 
     def iter_messages(
         self, window: Window, wanted: MessageFilter | None = None, *, per_page: int = MOST_PER_PAGE
     ) -> Iterator[Message]:
         """Messages created in a window, one by one; one page is in memory at a time."""
-        for page in self.message_pages(window, wanted, per_page=per_page):
-            yield from page.records
+        return _records(self.message_pages(window, wanted, per_page=per_page))
 
     def get_message(self, message_id: str) -> Message:
         """One message, with its text."""
         path = f"/messages/{_in_path('message id', message_id)}"
         return self._read(path, {}, lambda body: decode_record(body, Message))
+
+    def batch_pages(
+        self,
+        window: Window,
+        wanted: BatchFilter | None = None,
+        *,
+        per_page: int = MOST_PER_PAGE,
+        on_invalid: OnInvalid = "fail",
+    ) -> Iterator[Page[Batch]]:
+        """Batches created in a window, page by page; otherwise as `message_pages`."""
+        parameters = {**window.as_parameters(), **(wanted or BatchFilter()).as_parameters()}
+        return self._pages("/batches", parameters, per_page, on_invalid, Batch)
+
+    def iter_batches(
+        self, window: Window, wanted: BatchFilter | None = None, *, per_page: int = MOST_PER_PAGE
+    ) -> Iterator[Batch]:
+        """Batches created in a window, one by one."""
+        return _records(self.batch_pages(window, wanted, per_page=per_page))
+
+    def get_batch(self, batch_id: str) -> Batch:
+        """One batch."""
+        path = f"/batches/{_in_path('batch id', batch_id)}"
+        return self._read(path, {}, lambda body: decode_record(body, Batch))
+
+    def get_statuses(self, window: Window, wanted: StatusFilter | None = None) -> StatusTotals:
+        """How many messages created in a window have which status, and what they cost."""
+        parameters = {**window.as_parameters(), **(wanted or StatusFilter()).as_parameters()}
+        return self._read("/statuses", parameters, decode_statuses)
+
+    def opt_out_pages(
+        self,
+        wanted: OptOutFilter | None = None,
+        *,
+        per_page: int = MOST_PER_PAGE,
+        on_invalid: OnInvalid = "fail",
+    ) -> Iterator[Page[OptOut]]:
+        """Opt-outs of today, page by page; they have no window."""
+        return self._pages("/opt-outs", (wanted or OptOutFilter()).as_parameters(), per_page, on_invalid, OptOut)
+
+    def iter_opt_outs(self, wanted: OptOutFilter | None = None, *, per_page: int = MOST_PER_PAGE) -> Iterator[OptOut]:
+        """Opt-outs of today, one by one."""
+        return _records(self.opt_out_pages(wanted, per_page=per_page))
+
+    def window_of_batch(self, batch_id: str, *, now: datetime | None = None) -> Window:
+        """From the creation of a batch to now: where its messages are.
+
+        Without dates the service would take the last 24 hours, also beside a batch id.
+        """
+        batch = self.get_batch(batch_id)
+        if batch.status != "Completed":
+            log.warning(
+                "Batch %s is %s: %s of %s processed. What follows later is not read now.",
+                batch_id, batch.status, batch.processed_count, batch.batch_size,
+            )  # fmt: skip
+        now = now or datetime.now(timezone.utc)
+        return Window(batch.creation_time, max(now, batch.creation_time + timedelta(seconds=1)))
 
     def __enter__(self) -> MessageStoreClient:
         return self
@@ -97,9 +180,15 @@ class MessageStoreClient:
         self.close()
 
     def _pages(
-        self, path: str, parameters: Parameters, per_page: int, record_type: type[RecordT]
+        self, path: str, parameters: Parameters, per_page: int, on_invalid: OnInvalid, record_type: type[RecordT]
     ) -> Iterator[Page[RecordT]]:
-        asked = {**parameters, "perPage": per_page}
+        check_per_page(per_page)
+        check_choice("on_invalid", on_invalid, get_args(OnInvalid))
+        pages = self._follow(path, {**parameters, "perPage": per_page}, record_type)
+        return pages if on_invalid == "quarantine" else _without_rejects(pages)
+
+    def _follow(self, path: str, parameters: Parameters, record_type: type[RecordT]) -> Iterator[Page[RecordT]]:
+        asked = dict(parameters)
         seen: set[str] = set()
         while True:
             page = self._read(path, asked, lambda body: decode_page(body, record_type))
@@ -136,6 +225,18 @@ def _quota_of(credentials: Credentials) -> Quota:  # noqa: ARG001 - the key of t
 @functools.cache
 def _login_of(credentials: Credentials, limits: TimeLimits) -> Login:
     return Login(credentials, Transport(credentials.server, quota=_quota_of(credentials), limits=limits))
+
+
+def _without_rejects(pages: Iterator[Page[RecordT]]) -> Iterator[Page[RecordT]]:
+    for page in pages:
+        if page.rejects:
+            raise InvalidRecord(f"{page.rejects[0].reason}. {len(page.rejects)} of its page cannot be read.")
+        yield page
+
+
+def _records(pages: Iterator[Page[RecordT]]) -> Iterator[RecordT]:
+    for page in pages:
+        yield from page.records
 
 
 def _leave(transport: Transport, login: Login) -> None:

@@ -1,15 +1,19 @@
-"""Which records are wanted: values checked before anything is asked."""
+"""Which records are wanted, and what becomes of odd ones: values checked before anything is asked."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, get_args
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 
 Direction = Literal["Inbound", "Outbound"]
 View = Literal["Simple", "Detailed"]
+BatchStatus = Literal["Queued", "Processing", "Sent", "Completed"]
+OnInvalid = Literal["fail", "quarantine"]
+OptOutStatus = Literal["optout", "optin", "all"]
+Parameters = Mapping[str, "str | int | Sequence[str]"]
 
 MOST_PER_PAGE = 1000
 """Records a page: the service's default, and the most that it promises (RingCentral: perPage)."""
@@ -19,37 +23,97 @@ MOST_PHONE_NUMBERS = 15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MessageFilter:
-    """Which messages of a window, and how much of each.
+class StatusFilter:
+    """Which messages of a window are counted.
 
     :param batch_id: only those of one batch; `None` for all.
     :param phone_numbers: only those from or to one of these, at most 15.
     :param direction: `Inbound` or `Outbound`; `None` for both.
-    :param view: `Simple`, or `Detailed` for the texts too.
     :raises InvalidRequest: a value that the service would refuse, or read as something else than was meant.
     """
 
     batch_id: str | None = None
     phone_numbers: Sequence[str] = ()
     direction: Direction | None = None
-    view: View = "Simple"
 
     def __post_init__(self) -> None:
         if self.batch_id is not None:
             check_id("batch_id", self.batch_id)
         check_phone_numbers(self.phone_numbers)
         check_choice("direction", self.direction, (None, *get_args(Direction)))
+
+    def as_parameters(self) -> Parameters:
+        """The filter as the service reads it."""
+        return _given(batchId=self.batch_id, phoneNumber=self.phone_numbers, direction=self.direction)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MessageFilter(StatusFilter):
+    """Which messages of a window are read, and how much of each.
+
+    :param view: `Simple`, or `Detailed` for the texts too.
+    """
+
+    view: View = "Simple"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         check_choice("view", self.view, get_args(View))
 
-    def as_parameters(self) -> dict[str, str | Sequence[str]]:
+    def as_parameters(self) -> Parameters:
+        return {**super().as_parameters(), "view": self.view}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchFilter:
+    """Which batches of a window are read.
+
+    :param from_number: only those sent from this number; `None` for all.
+    :param statuses: only those in one of these; empty for all.
+    :raises InvalidRequest: a value that the service would refuse.
+    """
+
+    from_number: str | None = None
+    statuses: Sequence[BatchStatus] = ()
+
+    def __post_init__(self) -> None:
+        check_phone_number("from_number", self.from_number)
+        if isinstance(self.statuses, str):
+            raise InvalidRequest(f"statuses is {self.statuses!r}; it must be a list, even of one.")
+        for status in self.statuses:
+            check_choice("statuses", status, get_args(BatchStatus))
+
+    def as_parameters(self) -> Parameters:
         """The filter as the service reads it."""
-        parameters = {
-            "batchId": self.batch_id,
-            "phoneNumber": self.phone_numbers,
-            "direction": self.direction,
-            "view": self.view,
-        }
-        return {name: value for name, value in parameters.items() if value}
+        return _given(**{"from": self.from_number, "status": self.statuses})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptOutFilter:
+    """Which opt-outs are read.
+
+    :param from_number: only those from this sender, `*` for any; `None` for all.
+    :param to_number: only this recipient's; `None` for all.
+    :param status: `optout`, `optin`, or `all`.
+    :raises InvalidRequest: a value that the service would refuse.
+    """
+
+    from_number: str | None = None
+    to_number: str | None = None
+    status: OptOutStatus = "optout"
+
+    def __post_init__(self) -> None:
+        check_phone_number("from_number", self.from_number)
+        check_phone_number("to_number", self.to_number)
+        check_choice("status", self.status, get_args(OptOutStatus))
+
+    def as_parameters(self) -> Parameters:
+        """The filter as the service reads it."""
+        return _given(**{"from": self.from_number, "to": self.to_number, "status": self.status})
+
+
+def _given(**parameters: str | Sequence[str] | None) -> Parameters:
+    return {name: value for name, value in parameters.items() if value}
 
 
 def check_id(name: str, value: object) -> None:
@@ -70,6 +134,11 @@ def check_phone_numbers(phone_numbers: object) -> None:
         raise InvalidRequest(
             f"phone_numbers holds {len(phone_numbers)} numbers; the service takes at most {MOST_PHONE_NUMBERS}."
         )
+
+
+def check_phone_number(name: str, value: object) -> None:
+    if value is not None and (not isinstance(value, str) or value.strip() in ("", "None")):
+        raise InvalidRequest(f"{name} is not a phone number, such as +16505550100. Did a template render to nothing?")
 
 
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -27,6 +27,30 @@ else:
 
 # The single read has been seen with the names that it had in 2020 (RingCentral: Message Store guide, samples).
 _OLDER_NAMES = {"createdAt": "creationTime", "lastUpdatedAt": "lastModifiedTime"}
+
+
+def _keep_as_text(record: msgspec.Struct, record_id: str | int) -> None:
+    if record_id == "":
+        raise ValueError("`id` is empty")
+    if isinstance(record_id, int):
+        force_setattr(record, "id", str(record_id))
+
+
+def _normalise_time(record: msgspec.Struct, field: str, moment: datetime | None) -> None:
+    if moment is None or moment.tzinfo is timezone.utc:
+        return
+    try:
+        force_setattr(record, field, moment.astimezone(timezone.utc))
+    except OverflowError:
+        raise ValueError(f"`{field}` lies outside the years 1 to 9999 in UTC") from None
+
+
+def _require_finite(cost: Decimal | None) -> None:
+    if cost is not None and not cost.is_finite():
+        raise ValueError("`cost` is not a finite number")
+
+
+RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -56,49 +80,136 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         _require_finite(self.cost)
 
 
-def _keep_as_text(record: msgspec.Struct, record_id: str | int) -> None:
-    if record_id == "":
-        raise ValueError("`id` is empty")
-    if isinstance(record_id, int):
-        force_setattr(record, "id", str(record_id))
+class RejectedRecipient(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A recipient that a batch was refused for (RingCentral: RejectedRecipientResponseResource)."""
+
+    index: int | None = None
+    to: tuple[str, ...] = ()
+    error_code: str | None = None
+    description: str | None = None
 
 
-def _normalise_time(record: msgspec.Struct, field: str, moment: datetime | None) -> None:
-    if moment is None or moment.tzinfo is timezone.utc:
-        return
-    try:
-        force_setattr(record, field, moment.astimezone(timezone.utc))
-    except OverflowError:
-        raise ValueError(f"`{field}` lies outside the years 1 to 9999 in UTC") from None
+class Batch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One batch (RingCentral: MessageBatchResponse).
+
+    Only `id` and `creation_time` are sure to be there. `status` is `Processing` or `Completed`, or what the service
+    adds; `cost` comes when it is completed.
+    """
+
+    id: RecordId
+    creation_time: AwareDatetime
+    last_modified_time: AwareDatetime | None = None
+    from_number: str | None = msgspec.field(default=None, name="from")
+    batch_size: int | None = None
+    processed_count: int | None = None
+    status: str | None = None
+    rejected: tuple[RejectedRecipient, ...] = ()
+    cost: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        _keep_as_text(self, self.id)
+        _normalise_time(self, "creation_time", self.creation_time)
+        _normalise_time(self, "last_modified_time", self.last_modified_time)
+        _require_finite(self.cost)
 
 
-def _require_finite(cost: Decimal | None) -> None:
-    if cost is not None and not cost.is_finite():
-        raise ValueError("`cost` is not a finite number")
+class OptOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Whether one recipient wants messages from one sender (RingCentral: OptOutResponse)."""
+
+    from_number: str = msgspec.field(name="from")
+    to: str
+    status: str | None = None
+    source: str | None = None
 
 
-RecordT = TypeVar("RecordT", bound=msgspec.Struct)
+class StatusTotal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many messages have one status.
+
+    :param cost: of all of them together; `None` in the older answer, which has none.
+    :param error_code_counts: how many failed with each code.
+    """
+
+    count: int = 0
+    cost: Decimal | None = None
+    error_code_counts: dict[str, int] = {}
+
+    def __post_init__(self) -> None:
+        _require_finite(self.cost)
+
+
+class StatusTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """The messages of a window or batch by status (RingCentral: MessageStatusesResponse).
+
+    :param others: statuses that nobody has seen yet, under the names that the service gave them.
+    """
+
+    queued: StatusTotal = StatusTotal()
+    sent: StatusTotal = StatusTotal()
+    delivered: StatusTotal = StatusTotal()
+    delivery_failed: StatusTotal = StatusTotal()
+    sending_failed: StatusTotal = StatusTotal()
+    others: dict[str, StatusTotal] = {}
+
+    def by_status(self) -> dict[str, StatusTotal]:
+        """The totals under the names that a message's `message_status` has."""
+        known = {status: getattr(self, name) for status, name in _STATUS_FIELDS.items()}
+        return {**known, **self.others}
+
+    @property
+    def total(self) -> int:
+        """Messages in all statuses together."""
+        return sum(total.count for total in self.by_status().values())
+
+    @property
+    def delivered_ratio(self) -> float:
+        """Delivered of all, 0 to 1; 0 if there is no message."""
+        return self.delivered.count / self.total if self.total else 0.0
+
+    @property
+    def failed_ratio(self) -> float:
+        """Failed in sending or delivery of all, 0 to 1; 0 if there is no message."""
+        failed = self.delivery_failed.count + self.sending_failed.count
+        return failed / self.total if self.total else 0.0
+
+
+_STATUS_FIELDS = {
+    "Queued": "queued",
+    "Sent": "sent",
+    "Delivered": "delivered",
+    "DeliveryFailed": "delivery_failed",
+    "SendingFailed": "sending_failed",
+}
+
+
+class Reject(msgspec.Struct, frozen=True):
+    """A record that does not have the documented shape.
+
+    :param record: its JSON, word for word.
+    :param reason: names it and the field, without the field's value.
+    """
+
+    record: bytes
+    reason: str
 
 
 class Page(msgspec.Struct, Generic[RecordT], frozen=True):
-    """One page of a listing: its records, and the token of the next one (`None` on the last)."""
+    """One page of a listing: its records, what could not be read, and the next page's token (`None` on the last)."""
 
     records: Sequence[RecordT]
-    next_page_token: str | None
+    rejects: Sequence[Reject] = ()
+    next_page_token: str | None = None
 
 
 def decode_page(body: bytes, record_type: type[RecordT]) -> Page[RecordT]:
-    """Read one page of a listing.
+    """Read one page of a listing. A record that cannot be read costs the page its speed, not the other records.
 
-    :raises InvalidRecord: a record does not have the documented shape.
     :raises msgspec.DecodeError: the body is not a listing at all.
     """
     try:
         listing = _listing_decoder(record_type).decode(body)
     except msgspec.ValidationError:
-        _raise_for_first_invalid(body, record_type)
-    paging = listing.paging or _Paging()
-    return Page(listing.records, paging.next_page_token or None)
+        return _decode_one_by_one(body, record_type)
+    return Page(listing.records, (), _next_page_token(listing.paging))
 
 
 def decode_record(body: bytes, record_type: type[RecordT]) -> RecordT:
@@ -115,6 +226,30 @@ def decode_record(body: bytes, record_type: type[RecordT]) -> RecordT:
         raise InvalidRecord(_describe(record_type, body, error)) from error
 
 
+def decode_statuses(body: bytes) -> StatusTotals:
+    """Read the totals, in today's shape or the older one (`messageStatuses`, capitals, no cost).
+
+    :raises InvalidRecord: a total does not have the documented shape.
+    :raises msgspec.DecodeError: the body is not a JSON object, or none with statuses.
+    """
+    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    if "messageStatuses" in fields:
+        fields = msgspec.json.decode(fields["messageStatuses"], type=dict[str, msgspec.Raw])
+    totals = {name[:1].upper() + name[1:]: _decode_total(name, raw) for name, raw in fields.items()}
+    known = {_STATUS_FIELDS[name]: total for name, total in totals.items() if name in _STATUS_FIELDS}
+    others = {name: total for name, total in totals.items() if name not in _STATUS_FIELDS}
+    if others and not known:
+        raise msgspec.DecodeError("none of the documented statuses is in it")
+    return StatusTotals(**known, others=others)
+
+
+def _decode_total(name: str, raw: msgspec.Raw) -> StatusTotal:
+    try:
+        return msgspec.json.decode(raw, type=StatusTotal)
+    except msgspec.ValidationError as error:
+        raise InvalidRecord(f"the total of status {name} cannot be read: {error}") from error
+
+
 class _Paging(msgspec.Struct, rename="camel"):
     next_page_token: str | None = None
 
@@ -126,6 +261,7 @@ class _Listing(msgspec.Struct, Generic[RecordT]):
 
 class _RawListing(msgspec.Struct):
     records: list[msgspec.Raw]
+    paging: _Paging | None = None
 
 
 class _Identified(msgspec.Struct):
@@ -137,20 +273,27 @@ def _listing_decoder(record_type: Any) -> msgspec.json.Decoder[_Listing[Any]]:
     return msgspec.json.Decoder(_Listing[record_type])
 
 
-def _raise_for_first_invalid(body: bytes, record_type: type[Any]) -> NoReturn:
-    for raw in msgspec.json.decode(body, type=_RawListing).records:
+def _decode_one_by_one(body: bytes, record_type: type[RecordT]) -> Page[RecordT]:
+    listing = msgspec.json.decode(body, type=_RawListing)
+    records: list[RecordT] = []
+    rejects: list[Reject] = []
+    for raw in listing.records:
         try:
-            msgspec.json.decode(raw, type=record_type)
+            records.append(msgspec.json.decode(raw, type=record_type))
         except msgspec.ValidationError as error:
-            raise InvalidRecord(_describe(record_type, raw, error)) from error
-    raise msgspec.DecodeError("`paging` does not have the documented shape")
+            rejects.append(Reject(bytes(raw), _describe(record_type, raw, error)))
+    return Page(records, rejects, _next_page_token(listing.paging))
+
+
+def _next_page_token(paging: _Paging | None) -> str | None:
+    return paging.next_page_token or None if paging else None
 
 
 def _describe(record_type: type[Any], raw: msgspec.Raw | bytes, error: msgspec.ValidationError) -> str:
-    kind = record_type.__name__.lower()
+    kind = {"OptOut": "opt-out"}.get(record_type.__name__, record_type.__name__.lower())
     try:
         record_id = msgspec.json.decode(raw, type=_Identified).id
     except msgspec.ValidationError:
         record_id = None
-    name = f"{kind} {record_id}" if isinstance(record_id, str | int) else f"a {kind} without a usable id"
+    name = f"{kind} {record_id}" if isinstance(record_id, str | int) else f"one {kind} without a usable id"
     return f"{name} cannot be read: {error}"

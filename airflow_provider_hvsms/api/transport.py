@@ -7,7 +7,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -29,12 +29,12 @@ from airflow_provider_hvsms.api.errors import (
     SessionEnded,
     UnexpectedAnswer,
 )
+from airflow_provider_hvsms.api.filters import Parameters
 from airflow_provider_hvsms.api.quota import Quota, UsageGroup, retry_after
 
 log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
-Parameters = Mapping[str, "str | int | Sequence[str]"]
 
 # What may be shown of a request; the rest are phone numbers and tokens.
 _SHOWN_PARAMETERS = ("dateFrom", "dateTo", "batchId", "direction", "view", "status", "perPage")

@@ -12,6 +12,7 @@ import pendulum
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.window import Window
+from airflow_provider_hvsms.hooks.arguments import is_known
 
 log = logging.getLogger(__name__)
 
@@ -47,29 +48,19 @@ class WindowRule:
         if start and end:
             Window(start, end)
 
-    def resolve(self, context: Mapping[str, Any], *, now: datetime | None = None) -> Window:
-        """The window of one run, with everything rendered.
-
-        The end is cut to the present, so that a window is never read before it is over and taken for complete.
+    def resolve(self, context: Mapping[str, Any]) -> Window:
+        """The window that a run stands for, with everything rendered; its end may lie in the future.
 
         :raises InvalidRequest: the window is empty, or there is no data interval to take it from.
         """
-        now = now or datetime.now(timezone.utc)
         end = _moment("date_to", self.date_to) or _from_interval(context, "data_interval_end")
         if self.window is not None:
             start = end - self.window
         else:
             start = _moment("date_from", self.date_from) or _from_interval(context, "data_interval_start")
             self._refuse_empty_interval(start, end)
-        if end > now:
-            log.warning("The window ends in the future, at %s: it is read up to now, %s.", end, now)
-            end = now
-        if start >= end:
-            raise InvalidRequest(
-                f"The window starts at {start.isoformat()}, not before its end, {end.isoformat()}: there is nothing "
-                "to read in it. A window in the future has to be waited for."
-            )
-        return Window(start - (self.lookback or timedelta()), end)
+        whole = Window(start, end)
+        return Window(whole.start - (self.lookback or timedelta()), whole.end)
 
     def _refuse_empty_interval(self, start: datetime, end: datetime) -> None:
         if self.date_from is None and self.date_to is None and start >= end:
@@ -81,13 +72,18 @@ class WindowRule:
             )
 
 
-def is_known(value: object) -> bool:
-    """Whether an argument has its value when the DAG is parsed: neither a template nor another task's result."""
-    if isinstance(value, str):
-        return "{{" not in value and "{%" not in value
-    if isinstance(value, list | tuple):
-        return all(is_known(item) for item in value)
-    return value is None or isinstance(value, int | float | datetime | timedelta)
+def up_to_now(window: Window, *, now: datetime | None = None) -> Window:
+    """The part of a window that has passed; the rest cannot be read yet, and the log says so.
+
+    :raises InvalidRequest: all of it lies in the future.
+    """
+    now = now or datetime.now(timezone.utc)
+    if window.end <= now:
+        return window
+    if window.start >= now:
+        raise InvalidRequest(f"The window {window} lies in the future: there is nothing to read in it before it began.")
+    log.warning("The window %s ends in the future: it is read up to now, %s.", window, now.isoformat())
+    return Window(window.start, now)
 
 
 def _moment(name: str, value: Any) -> datetime | None:

@@ -12,8 +12,26 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNot
 
 from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, PasswordGrant
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
-from airflow_provider_hvsms.api.errors import FinalError, HvsmsError, InvalidSettings, LoginRefused, PermissionDenied
-from airflow_provider_hvsms.api.filters import MOST_PER_PAGE, Direction, MessageFilter, View
+from airflow_provider_hvsms.api.errors import (
+    FinalError,
+    HvsmsError,
+    InvalidRequest,
+    InvalidSettings,
+    LoginRefused,
+    PermissionDenied,
+)
+from airflow_provider_hvsms.api.filters import (
+    MOST_PER_PAGE,
+    BatchFilter,
+    BatchStatus,
+    Direction,
+    MessageFilter,
+    OnInvalid,
+    OptOutFilter,
+    OptOutStatus,
+    StatusFilter,
+    View,
+)
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.get_provider_info import get_provider_info
@@ -21,7 +39,7 @@ from airflow_provider_hvsms.get_provider_info import get_provider_info
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_hvsms.api.records import Message, Page
+    from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Page, StatusTotals
 
 DEFAULT_SERVER = "https://platform.ringcentral.com"
 
@@ -56,8 +74,8 @@ class HvsmsHook(BaseHook):
     def iter_messages(
         self,
         *,
-        date_from: datetime,
-        date_to: datetime,
+        date_from: datetime | None = None,
+        date_to: datetime | None = None,
         batch_id: str | None = None,
         phone_numbers: Sequence[str] = (),
         direction: Direction | None = None,
@@ -66,6 +84,8 @@ class HvsmsHook(BaseHook):
     ) -> Iterator[Message]:
         """Messages created in `[date_from, date_to)`, one by one; one page is in memory at a time.
 
+        :param date_from: aware. Only beside a `batch_id` may both dates be left out: the batch is read first then, and
+            its messages from its creation to now.
         :param batch_id: only those of one batch.
         :param phone_numbers: only those from or to one of these, at most 15.
         :param direction: `Inbound` or `Outbound`; both without it.
@@ -73,26 +93,85 @@ class HvsmsHook(BaseHook):
         :param per_page: records a page, 1 to 1000.
         """
         wanted = MessageFilter(batch_id=batch_id, phone_numbers=phone_numbers, direction=direction, view=view)
-        return self._client.iter_messages(Window(date_from, date_to), wanted, per_page=per_page)
+        return self._client.iter_messages(self._window(date_from, date_to, batch_id), wanted, per_page=per_page)
 
     def message_pages(
         self,
         *,
-        date_from: datetime,
-        date_to: datetime,
+        date_from: datetime | None = None,
+        date_to: datetime | None = None,
         batch_id: str | None = None,
         phone_numbers: Sequence[str] = (),
         direction: Direction | None = None,
         view: View = "Simple",
         per_page: int = MOST_PER_PAGE,
+        on_invalid: OnInvalid = "fail",
     ) -> Iterator[Page[Message]]:
-        """The same as `iter_messages`, page by page."""
+        """The same as `iter_messages`, page by page.
+
+        :param on_invalid: `fail` raises for a record that cannot be read, `quarantine` leaves it in the page's rejects.
+        """
         wanted = MessageFilter(batch_id=batch_id, phone_numbers=phone_numbers, direction=direction, view=view)
-        return self._client.message_pages(Window(date_from, date_to), wanted, per_page=per_page)
+        window = self._window(date_from, date_to, batch_id)
+        return self._client.message_pages(window, wanted, per_page=per_page, on_invalid=on_invalid)
 
     def get_message(self, message_id: str) -> Message:
         """One message, with its text."""
         return self._client.get_message(message_id)
+
+    def iter_batches(
+        self,
+        *,
+        date_from: datetime,
+        date_to: datetime,
+        from_number: str | None = None,
+        statuses: Sequence[BatchStatus] = (),
+        per_page: int = MOST_PER_PAGE,
+    ) -> Iterator[Batch]:
+        """Batches created in `[date_from, date_to)`, one by one.
+
+        :param from_number: only those sent from this number.
+        :param statuses: only those in one of `Queued`, `Processing`, `Sent`, `Completed`.
+        """
+        wanted = BatchFilter(from_number=from_number, statuses=statuses)
+        return self._client.iter_batches(Window(date_from, date_to), wanted, per_page=per_page)
+
+    def get_batch(self, batch_id: str) -> Batch:
+        """One batch."""
+        return self._client.get_batch(batch_id)
+
+    def get_statuses(
+        self,
+        *,
+        date_from: datetime | None = None,
+        date_to: datetime | None = None,
+        batch_id: str | None = None,
+        phone_numbers: Sequence[str] = (),
+        direction: Direction | None = None,
+    ) -> StatusTotals:
+        """How many messages created in `[date_from, date_to)` have which status, and what they cost.
+
+        The arguments are those of `iter_messages`.
+        """
+        wanted = StatusFilter(batch_id=batch_id, phone_numbers=phone_numbers, direction=direction)
+        return self._client.get_statuses(self._window(date_from, date_to, batch_id), wanted)
+
+    def iter_opt_outs(
+        self,
+        *,
+        from_number: str | None = None,
+        to_number: str | None = None,
+        status: OptOutStatus = "optout",
+        per_page: int = MOST_PER_PAGE,
+    ) -> Iterator[OptOut]:
+        """Who opted out as of today, one by one.
+
+        :param from_number: only those from this sender, `*` for any.
+        :param to_number: only this recipient's.
+        :param status: `optout`, `optin` for those who opted in again, or `all`.
+        """
+        wanted = OptOutFilter(from_number=from_number, to_number=to_number, status=status)
+        return self._client.iter_opt_outs(wanted, per_page=per_page)
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in and read one page; say in words what is wrong, or that nothing is."""
@@ -109,6 +188,13 @@ class HvsmsHook(BaseHook):
         if "_client" in vars(self):
             self._client.close()
             del self._client
+
+    def _window(self, date_from: datetime | None, date_to: datetime | None, batch_id: str | None) -> Window:
+        if date_from is not None and date_to is not None:
+            return Window(date_from, date_to)
+        if date_from is None and date_to is None and batch_id is not None:
+            return self._client.window_of_batch(batch_id)
+        raise InvalidRequest("Give both date_from and date_to; only beside a batch_id may both be left out.")
 
     @functools.cached_property
     def _client(self) -> MessageStoreClient:

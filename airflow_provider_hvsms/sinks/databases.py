@@ -39,6 +39,7 @@ COLUMN_TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     Kind.WHOLE_NUMBER: sa.BigInteger(),
     Kind.MONEY: sa.Numeric(12, 6),
     Kind.TIME: UtcTime(),
+    Kind.JSON: sa.Text(),
 }
 
 

@@ -7,7 +7,8 @@ touched. At the end one short transaction creates the target if it is missing an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.api.errors import FinalError
 from airflow_provider_hvsms.sinks.databases import COLUMN_TYPES, Database, open_database
-from airflow_provider_hvsms.sinks.rows import Layout, Row
+from airflow_provider_hvsms.sinks.rows import REJECTS, Layout, Row
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -29,46 +30,60 @@ class LoadFailed(Exception):
     """The database refused a statement; the target is as it was."""
 
 
-class SqlTable:
-    """A table that rows of one layout are loaded into.
+@contextmanager
+def open_table(hook: DbApiHook, table: str, layout: Layout[Any], *, with_rejects: bool = False) -> Iterator[SqlSink]:
+    """Check the table and make ready to take rows. Left without `finish`, the table stays as it was.
 
     :param hook: reaches the database.
     :param table: the table's name, or `schema.table`. Quoted by the dialect, so any other character is only a name.
-    :param layout: columns and key.
+    :param with_rejects: keep a second table, `<table>_rejects`, for records that could not be read.
+    :raises TableMismatch: it exists with other columns or another key.
+    :raises LoadFailed: the database refused a statement.
     """
+    targets = [_Target(table, layout)] + ([_Target(f"{table}_rejects", REJECTS)] if with_rejects else [])
+    try:
+        database = open_database(hook)
+        with database.engine.connect() as connection:
+            yield SqlSink(database, connection, targets)
+    except DBAPIError as error:
+        raise LoadFailed(_explain(table, error)) from None
 
-    def __init__(self, hook: DbApiHook, table: str, layout: Layout[Any]) -> None:
-        schema, _, name = table.rpartition(".")
-        if not name.strip():
-            raise TableMismatch(f"table is {table!r}: give the table a name.")
-        self._hook = hook
+
+class SqlSink:
+    """Stages rows, and merges them into the table at the end: all of them or none."""
+
+    def __init__(self, database: Database, connection: sa.engine.Connection, targets: list[_Target]) -> None:
+        self._database = database
+        self._connection = connection
+        self._targets = targets
+        for target in targets:
+            target.prepare(database, connection)
+        self._stages = [target.create_stage(connection) for target in targets]
+
+    def add(self, rows: list[Row], rejects: list[Row]) -> None:
+        for stage, some in zip(self._stages, (rows, rejects), strict=False):
+            self._database.fill(self._connection, stage, some)
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        self._database.begin(self._connection, self._targets[0].table)
+        for target, stage in zip(self._targets, self._stages, strict=True):
+            target.merge(self._database, self._connection, stage)
+        self._connection.commit()
+
+
+class _Target:
+    """A table, and what its rows are like."""
+
+    def __init__(self, name: str, layout: Layout[Any]) -> None:
+        schema, _, own_name = name.rpartition(".")
+        if not own_name.removesuffix("_rejects").strip():
+            raise TableMismatch(f"table is {name!r}: give the table a name.")
+        self.table = sa.Table(own_name, sa.MetaData(), *_columns(layout, keyed=True), schema=schema or None)
         self._layout = layout
-        self._target = sa.Table(name, sa.MetaData(), *_columns(layout, keyed=True), schema=schema or None)
 
-    def load(self, batches: Iterable[Sequence[Row]]) -> int:
-        """Bring the table to the state of these rows, all of them or none; return how many there were.
-
-        The table is checked before the first batch is asked for.
-
-        :raises TableMismatch: it exists with other columns or another key.
-        :raises LoadFailed: the database refused a statement.
-        """
-        try:
-            database = open_database(self._hook)
-            with database.engine.connect() as connection:
-                self._prepare(database, connection)
-                stage = self._create_stage(connection)
-                count = 0
-                for rows in batches:
-                    database.fill(connection, stage, rows)
-                    count += len(rows)
-                self._merge(database, connection, stage)
-        except DBAPIError as error:
-            raise LoadFailed(self._explain(error)) from None
-        return count
-
-    def _prepare(self, database: Database, connection: sa.engine.Connection) -> None:
-        columns = database.columns(connection, self._target)
+    def prepare(self, database: Database, connection: sa.engine.Connection) -> None:
+        """Refuse a table that the rows do not fit into, or that could not be created."""
+        columns = database.columns(connection, self.table)
         if columns:
             self._check_columns(columns)
             self._check_key(database, connection)
@@ -76,33 +91,11 @@ class SqlTable:
             return
         connection.rollback()
         # Tried and taken back, so that a missing schema or right shows now and not after an hour of reading.
-        database.begin(connection, self._target)
-        self._target.create(connection)
+        database.begin(connection, self.table)
+        self.table.create(connection)
         connection.rollback()
 
-    def _check_columns(self, columns: Iterable[str]) -> None:
-        there, wanted = set(columns), {column.name for column in self._layout.columns}
-        if there == wanted:
-            return
-        parts = [
-            f"{what} {', '.join(sorted(names))}"
-            for what, names in (("lacks", wanted - there), ("also has", there - wanted))
-            if names
-        ]
-        raise TableMismatch(
-            f"Table {self._target.fullname!r} exists with other columns: it {' and '.join(parts)}. "
-            "Nothing was written. Name another table, or change this one to the documented columns."
-        )
-
-    def _check_key(self, database: Database, connection: sa.engine.Connection) -> None:
-        keys = database.unique_keys(connection, self._target)
-        if keys is not None and set(self._layout.key) not in keys:
-            raise TableMismatch(
-                f"Table {self._target.fullname!r} exists without a primary key or unique constraint on "
-                f"({', '.join(self._layout.key)}), by which rows are upserted. Nothing was written. Add one."
-            )
-
-    def _create_stage(self, connection: sa.engine.Connection) -> sa.Table:
+    def create_stage(self, connection: sa.engine.Connection) -> sa.Table:
         stage = sa.Table(
             f"hvsms_stage_{uuid.uuid4().hex[:12]}",
             sa.MetaData(),
@@ -113,22 +106,43 @@ class SqlTable:
         connection.commit()
         return stage
 
-    def _merge(self, database: Database, connection: sa.engine.Connection, stage: sa.Table) -> None:
-        database.begin(connection, self._target)
-        if not database.columns(connection, self._target):
-            self._target.create(connection)
-        for statement in database.merge(self._target, stage, self._layout):
+    def merge(self, database: Database, connection: sa.engine.Connection, stage: sa.Table) -> None:
+        if not database.columns(connection, self.table):
+            self.table.create(connection)
+        for statement in database.merge(self.table, stage, self._layout):
             connection.execute(statement)
-        connection.commit()
 
-    def _explain(self, error: DBAPIError) -> str:
-        # The further lines of a driver's message may hold a whole row: numbers and texts.
-        cause = error.orig or error
-        first_line = str(cause).strip().partition("\n")[0]
-        return (
-            f"The database refused a statement for table {self._target.fullname!r}: "
-            f"{type(cause).__name__}: {first_line}. The table is as it was before."
+    def _check_columns(self, columns: Iterable[str]) -> None:
+        there, wanted = set(columns), set(self._layout.names)
+        if there == wanted:
+            return
+        parts = [
+            f"{what} {', '.join(sorted(names))}"
+            for what, names in (("lacks", wanted - there), ("also has", there - wanted))
+            if names
+        ]
+        raise TableMismatch(
+            f"Table {self.table.fullname!r} exists with other columns: it {' and '.join(parts)}. "
+            "Nothing was written. Name another table, or change this one to the documented columns."
         )
+
+    def _check_key(self, database: Database, connection: sa.engine.Connection) -> None:
+        keys = database.unique_keys(connection, self.table)
+        if keys is not None and set(self._layout.key) not in keys:
+            raise TableMismatch(
+                f"Table {self.table.fullname!r} exists without a primary key or unique constraint on "
+                f"({', '.join(self._layout.key)}), by which rows are upserted. Nothing was written. Add one."
+            )
+
+
+def _explain(table: str, error: DBAPIError) -> str:
+    # The further lines of a driver's message may hold a whole row: numbers and texts.
+    cause = error.orig or error
+    first_line = str(cause).strip().partition("\n")[0]
+    return (
+        f"The database refused a statement for table {table!r}: {type(cause).__name__}: {first_line}. "
+        "The table is as it was before."
+    )
 
 
 def _columns(layout: Layout[Any], *, keyed: bool) -> list[sa.Column[Any]]:

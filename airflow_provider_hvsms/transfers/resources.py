@@ -2,87 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, get_args
 
-from airflow.providers.common.compat.sdk import mask_secret
-
-from airflow_provider_hvsms.api.filters import MOST_PER_PAGE, MessageFilter, check_per_page
-from airflow_provider_hvsms.hooks.data_interval import is_known
-from airflow_provider_hvsms.sinks.rows import MESSAGES
-from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
+from airflow_provider_hvsms.api.filters import (
+    MOST_PER_PAGE,
+    MessageFilter,
+    OptOutFilter,
+    StatusFilter,
+    View,
+    check_choice,
+    check_per_page,
+)
+from airflow_provider_hvsms.api.records import Page
+from airflow_provider_hvsms.hooks.arguments import PersonalArgument, is_known
+from airflow_provider_hvsms.hooks.data_interval import up_to_now
+from airflow_provider_hvsms.operators.base import HvsmsBatchListOperator, HvsmsScopedOperator
+from airflow_provider_hvsms.sinks.rows import BATCHES, MESSAGES, OPT_OUTS, STATUSES, status_rows
+from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator, Reading
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_hvsms.api.client import MessageStoreClient
-    from airflow_provider_hvsms.api.records import Message, Page
-    from airflow_provider_hvsms.api.window import Window
 
 
-class MessagesTransfer(HvsmsTransferOperator):
+class MessagesTransfer(HvsmsScopedOperator, HvsmsTransferOperator):
     """Reads messages.
 
-    :param batch_id: only the messages of one batch.
-    :param phone_numbers: only messages from or to one of these, at most 15: a list, or a string with commas.
-    :param direction: `Inbound` or `Outbound`; both by default.
     :param view: `Simple` (default), or `Detailed` to read the texts too.
     :param per_page: messages a request, 1 to 1000.
     """
 
     layout = MESSAGES
 
-    template_fields: Sequence[str] = (
-        *HvsmsTransferOperator.template_fields,
-        "batch_id",
-        "phone_numbers",
-        "direction",
-        "view",
-    )
+    template_fields: Sequence[str] = (*HvsmsScopedOperator.template_fields, "view")
+
+    def __init__(self, *, view: str = "Simple", per_page: int = MOST_PER_PAGE, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.view = view
+        self.per_page = per_page
+        if is_known(view):
+            check_choice("view", view, get_args(View))
+        check_per_page(per_page)
+
+    def check_arguments(self, context: Context) -> None:
+        super().check_arguments(context)
+        self._wanted()
+
+    def read(self, client: MessageStoreClient, context: Context) -> Reading:
+        window = self.window_to_read(client, context)
+        pages = client.message_pages(window, self._wanted(), per_page=self.per_page, on_invalid=self.on_invalid)
+        return Reading(window, pages)
+
+    def _wanted(self) -> MessageFilter:
+        arguments: dict[str, Any] = {**self.scope(), "view": self.view}
+        return MessageFilter(**arguments)
+
+
+class StatusesTransfer(HvsmsScopedOperator, HvsmsTransferOperator):
+    """Reads how many messages have which status: one row for each status.
+
+    The row's window is the one that the run stands for, also where its end still lies in the future, so that a later
+    run of the interval brings the same rows up to date. For a batch without dates, both ends are its creation.
+    """
+
+    layout = STATUSES
+
+    def read(self, client: MessageStoreClient, context: Context) -> Reading:
+        window = self.window_to_read(client, context)
+        start, end = window.start, window.start
+        if not self.is_about_a_batch_alone:
+            planned = self.planned_window(context)
+            start, end = planned.start, planned.end
+        totals = client.get_statuses(window, StatusFilter(**self.scope()))
+        return Reading(window, iter([Page(status_rows(totals, start=start, end=end, **self.scope()))]))
+
+
+class BatchesTransfer(HvsmsBatchListOperator, HvsmsTransferOperator):
+    """Reads batches.
+
+    :param per_page: batches a request, 1 to 1000.
+    """
+
+    layout = BATCHES
+
+    def __init__(self, *, per_page: int = MOST_PER_PAGE, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.per_page = per_page
+        check_per_page(per_page)
+
+    def check_arguments(self, context: Context) -> None:
+        self.batch_filter()
+        self.planned_window(context)
+
+    def read(self, client: MessageStoreClient, context: Context) -> Reading:
+        window = up_to_now(self.planned_window(context))
+        pages = client.batch_pages(window, self.batch_filter(), per_page=self.per_page, on_invalid=self.on_invalid)
+        return Reading(window, pages)
+
+
+class OptOutsTransfer(HvsmsTransferOperator):
+    """Reads opt-outs as they are today; they have no window.
+
+    :param from_number: only those from this sender, `*` for any.
+    :param to_number: only this recipient's.
+    :param status: `all` by default, unlike the service's, so that who opts in again does not stay opted out in the
+        target; or `optout`, `optin`.
+    :param per_page: opt-outs a request, 1 to 1000.
+    """
+
+    layout = OPT_OUTS
+
+    template_fields: Sequence[str] = (*HvsmsTransferOperator.template_fields, "from_number", "to_number", "status")
+
+    from_number = PersonalArgument()
+    to_number = PersonalArgument()
 
     def __init__(
         self,
         *,
-        batch_id: str | None = None,
-        phone_numbers: Sequence[str] | str | None = None,
-        direction: str | None = None,
-        view: str = "Simple",
+        from_number: str | None = None,
+        to_number: str | None = None,
+        status: str = "all",
         per_page: int = MOST_PER_PAGE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.batch_id = batch_id
-        self.phone_numbers = phone_numbers
-        self.direction = direction
-        self.view = view
+        self.from_number = from_number
+        self.to_number = to_number
+        self.status = status
         self.per_page = per_page
-        known = {name: value for name, value in self._filter_arguments().items() if is_known(value)}
-        MessageFilter(**known)
+        known = {name: value for name, value in self._arguments().items() if is_known(value)}
+        OptOutFilter(**known)
         check_per_page(per_page)
 
-    @property
-    def phone_numbers(self) -> Sequence[str] | str:
-        """Masked in logs and rendered templates from the moment that they are known."""
-        return self._phone_numbers
+    def check_arguments(self, context: Context) -> None:
+        OptOutFilter(**self._arguments())
 
-    @phone_numbers.setter
-    def phone_numbers(self, value: Sequence[str] | str | None) -> None:
-        self._phone_numbers = () if value is None else value
-        if is_known(value):
-            for number in _split(self._phone_numbers):
-                mask_secret(number)
+    def read(self, client: MessageStoreClient, context: Context) -> Reading:
+        wanted = OptOutFilter(**self._arguments())
+        return Reading(None, client.opt_out_pages(wanted, per_page=self.per_page, on_invalid=self.on_invalid))
 
-    def read(self, client: MessageStoreClient, window: Window) -> Iterator[Page[Message]]:
-        return client.message_pages(window, MessageFilter(**self._filter_arguments()), per_page=self.per_page)
-
-    def _filter_arguments(self) -> dict[str, Any]:
-        return {
-            "batch_id": self.batch_id,
-            "phone_numbers": _split(self.phone_numbers),
-            "direction": self.direction,
-            "view": self.view,
-        }
-
-
-def _split(phone_numbers: Any) -> Any:
-    if isinstance(phone_numbers, str) and is_known(phone_numbers):
-        return [number.strip() for number in phone_numbers.split(",")]
-    return phone_numbers
+    def _arguments(self) -> dict[str, Any]:
+        return {"from_number": self.from_number, "to_number": self.to_number, "status": self.status}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from decimal import Decimal
 
@@ -9,7 +10,15 @@ import msgspec
 import pytest
 
 from airflow_provider_hvsms.api.errors import InvalidRecord
-from airflow_provider_hvsms.api.records import Message, decode_page, decode_record
+from airflow_provider_hvsms.api.records import (
+    Batch,
+    Message,
+    OptOut,
+    StatusTotal,
+    decode_page,
+    decode_record,
+    decode_statuses,
+)
 
 MESSAGE = {
     "id": 52511,
@@ -83,20 +92,23 @@ def test_unknown_statuses_and_fields_pass() -> None:
 )
 def test_a_record_of_another_shape_is_named_with_its_field(field: str, value: object) -> None:
     snake_case = {"creationTime": "creation_time"}.get(field, field)
-    with pytest.raises(InvalidRecord, match=rf"message 52485 cannot be read: .*({field}|{snake_case})"):
-        decode_page(page_of(MESSAGE, {**MESSAGE, "id": "52485", field: value}), Message)
+    odd = {**MESSAGE, "id": "52485", field: value}
+    page = decode_page(page_of(MESSAGE, odd, {**MESSAGE, "id": 3}), Message)
+    assert [message.id for message in page.records] == ["52511", "3"]
+    [reject] = page.rejects
+    assert re.match(rf"message 52485 cannot be read: .*({field}|{snake_case})", reject.reason)
+    assert msgspec.json.decode(reject.record) == odd
 
 
 @pytest.mark.parametrize("record", [{**MESSAGE, "id": None}, {**MESSAGE, "id": ""}, [], "text", None])
 def test_a_record_without_a_usable_id_is_reported_too(record: object) -> None:
-    with pytest.raises(InvalidRecord, match="a message without a usable id|message  cannot"):
-        decode_page(page_of(record), Message)
+    [reject] = decode_page(page_of(record), Message).rejects
+    assert re.match("one message without a usable id|message  cannot", reject.reason)
 
 
 def test_a_report_shows_no_phone_number() -> None:
-    with pytest.raises(InvalidRecord) as report:
-        decode_page(page_of({**MESSAGE, "cost": "dear"}), Message)
-    assert "650" not in str(report.value)
+    [reject] = decode_page(page_of({**MESSAGE, "cost": "dear"}), Message).rejects
+    assert "650" not in reject.reason
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"records":[', b"[]", b"{}", b'{"records":null}', b"\xff"])
@@ -122,3 +134,70 @@ def test_a_single_read_is_understood_under_its_older_names() -> None:
     assert message.creation_time == datetime(2020, 10, 14, 21, 47, 51, 436491, tzinfo=timezone.utc)
     assert message.last_modified_time == datetime(2020, 10, 14, 21, 47, 53, 32416, tzinfo=timezone.utc)
     assert message.cost == Decimal("0.007")
+
+
+def test_a_page_with_an_odd_record_still_leads_to_the_next_page() -> None:
+    body = msgspec.json.encode({"records": [{"id": 1}], "paging": {"nextPageToken": "next"}})
+    assert decode_page(body, Message).next_page_token == "next"
+
+
+def test_a_batch_has_typed_fields() -> None:
+    body = b"""{"records": [{"id": "b4e00b67", "from": "+16505550100", "batchSize": 3, "processedCount": 2,
+      "status": "Processing", "creationTime": "2021-06-21T10:31:59.818028Z",
+      "lastModifiedTime": "2021-06-21T10:32:00.870634Z", "cost": 0.700,
+      "rejected": [{"index": 1, "to": ["29395"], "errorCode": "CMN-100", "description": "The recipient is invalid"}]}]}"""
+    [batch] = decode_page(body, Batch).records
+    assert (batch.id, batch.batch_size, batch.processed_count, batch.cost) == ("b4e00b67", 3, 2, Decimal("0.700"))
+    assert batch.rejected[0].to == ("29395",)
+    assert batch.creation_time == datetime(2021, 6, 21, 10, 31, 59, 818028, tzinfo=timezone.utc)
+
+
+def test_an_opt_out_has_typed_fields() -> None:
+    record = {"from": "+16505550100", "to": "+16505550101", "status": "OptOut", "source": "Carrier"}
+    [opt_out] = decode_page(page_of(record), OptOut).records
+    assert (opt_out.from_number, opt_out.to, opt_out.status, opt_out.source) == tuple(record.values())
+
+
+STATUSES = {
+    "queued": {"count": 1, "cost": 0},
+    "delivered": {"count": 2, "cost": 0.014},
+    "deliveryFailed": {"count": 3, "cost": 0.021, "errorCodeCounts": {"SMS-CAR-104": 3}},
+    "sent": {"count": 0, "cost": 0},
+    "sendingFailed": {"count": 4, "cost": 0, "errorCodeCounts": {"SMS-RC-503": 4}},
+}
+
+
+def test_statuses_are_totals_with_ratios() -> None:
+    totals = decode_statuses(msgspec.json.encode(STATUSES))
+    assert totals.delivered == StatusTotal(count=2, cost=Decimal("0.014"))
+    assert totals.delivery_failed.error_code_counts == {"SMS-CAR-104": 3}
+    assert (totals.total, totals.delivered_ratio, totals.failed_ratio) == (10, 0.2, 0.7)
+
+
+def test_statuses_are_understood_in_their_older_shape() -> None:
+    older = {"messageStatuses": {"Delivered": {"count": 2}, "SendingFailed": {"count": 1, "errorCodeCounts": {"E": 1}}}}
+    totals = decode_statuses(msgspec.json.encode(older))
+    assert (totals.delivered, totals.sending_failed.error_code_counts) == (StatusTotal(count=2), {"E": 1})
+    assert totals.delivered.cost is None
+
+
+def test_statuses_that_are_left_out_are_zero() -> None:
+    totals = decode_statuses(b"{}")
+    assert (totals.total, totals.delivered_ratio, totals.failed_ratio) == (0, 0.0, 0.0)
+
+
+def test_a_status_that_nobody_has_seen_is_kept() -> None:
+    totals = decode_statuses(msgspec.json.encode({**STATUSES, "teleported": {"count": 5, "cost": 1}}))
+    assert totals.others == {"Teleported": StatusTotal(count=5, cost=Decimal(1))}
+    assert totals.total == 15
+
+
+@pytest.mark.parametrize("body", [b'{"errorCode": {"count": 1}}', b"[]", b"<html>"])
+def test_what_holds_no_status_is_no_total(body: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_statuses(body)
+
+
+def test_a_total_of_another_shape_is_named() -> None:
+    with pytest.raises(InvalidRecord, match="status delivered cannot be read.*count"):
+        decode_statuses(b'{"delivered": {"count": "many"}}')

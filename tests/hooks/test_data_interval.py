@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.window import Window
-from airflow_provider_hvsms.hooks.data_interval import WindowRule
+from airflow_provider_hvsms.hooks.data_interval import WindowRule, up_to_now
 
 START = datetime(2026, 11, 1, tzinfo=timezone.utc)
 END = START + timedelta(days=1)
@@ -20,7 +20,7 @@ RUN = {"data_interval_start": START, "data_interval_end": END}
 
 
 def window_of(context: dict[str, Any] = RUN, **arguments: Any) -> Window:
-    return WindowRule(**arguments).resolve(context, now=NOW)
+    return up_to_now(WindowRule(**arguments).resolve(context), now=NOW)
 
 
 def test_the_data_interval_is_the_default() -> None:

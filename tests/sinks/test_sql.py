@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -16,10 +16,10 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
-from airflow_provider_hvsms.api.records import Message
+from airflow_provider_hvsms.api.records import Message, Reject
 from airflow_provider_hvsms.sinks import databases
-from airflow_provider_hvsms.sinks.rows import MESSAGES, Row
-from airflow_provider_hvsms.sinks.sql import LoadFailed, SqlTable, TableMismatch
+from airflow_provider_hvsms.sinks.rows import MESSAGES, REJECTS, Layout, Row
+from airflow_provider_hvsms.sinks.sql import LoadFailed, TableMismatch, open_table
 from tests.conftest import Warehouse
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
@@ -45,14 +45,29 @@ def rows(*messages: Message, loaded_at: datetime = FIRST_LOAD) -> list[Row]:
     return MESSAGES.rows(messages, loaded_at)
 
 
-def table(name: str = "messages") -> SqlTable:
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Loads batches of rows, as a transfer does."""
+
+    hook: DbApiHook
+    name: str = "messages"
+    layout: Layout[Any] = MESSAGES
+
+    def load(self, batches: Iterable[list[Row]]) -> None:
+        with open_table(self.hook, self.name, self.layout) as sink:
+            for some in batches:
+                sink.add(some, [])
+            sink.finish({})
+
+
+def table(name: str = "messages") -> Table:
     hook = BaseHook.get_hook("warehouse")
     assert isinstance(hook, DbApiHook)
-    return SqlTable(hook, name, MESSAGES)
+    return Table(hook, name)
 
 
 def test_a_missing_table_is_created_with_the_documented_columns(warehouse: Warehouse) -> None:
-    assert table().load([rows(message(1), message(2)), rows(message(3))]) == 3
+    table().load([rows(message(1), message(2)), rows(message(3))])
     assert warehouse.query("SELECT id, to_number, message_status FROM messages ORDER BY id") == [
         ("1", "+16501112222", "Sent"),
         ("2", "+16501112222", "Sent"),
@@ -134,7 +149,7 @@ def test_of_a_record_that_comes_twice_the_newer_state_stays(warehouse: Warehouse
 
 
 def test_nothing_to_load_still_makes_the_table(warehouse: Warehouse) -> None:
-    assert table().load([[], []]) == 0
+    table().load([[], []])
     assert warehouse.query("SELECT count(*) FROM messages") == [(0,)]
 
 
@@ -161,7 +176,7 @@ def test_a_table_can_be_named_with_its_schema(postgres_warehouse: Warehouse) -> 
 @pytest.mark.parametrize("name", ["", " ", "schema."])
 def test_a_table_without_a_name_is_refused(sqlite_warehouse: Warehouse, name: str) -> None:
     with pytest.raises(TableMismatch, match="give the table a name"):
-        table(name)
+        table(name).load(unreadable())
 
 
 def unreadable() -> Iterator[list[Row]]:
@@ -299,17 +314,15 @@ class UnknownDatabaseHook(SqliteHook):
 
 
 @pytest.fixture(params=["a database without a dialect", "a dialect without an upsert here"])
-def other_table(
-    request: pytest.FixtureRequest, sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> SqlTable:
+def other_table(request: pytest.FixtureRequest, sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Table:
     """Tables of databases that have no upsert of their own here."""
     if request.param == "a dialect without an upsert here":
         monkeypatch.delitem(databases._DATABASES, "sqlite")
         return table()
-    return SqlTable(UnknownDatabaseHook(Path(sqlite_warehouse.connection["host"])), "messages", MESSAGES)
+    return Table(UnknownDatabaseHook(Path(sqlite_warehouse.connection["host"])))
 
 
-def test_any_other_common_sql_hook_deletes_and_inserts(sqlite_warehouse: Warehouse, other_table: SqlTable) -> None:
+def test_any_other_common_sql_hook_deletes_and_inserts(sqlite_warehouse: Warehouse, other_table: Table) -> None:
     other_table.load([rows(message(1, text="Hello"), message(2), message(3, message_status="Delivered"))])
     newer = message(1, message_status="Delivered", last_modified_time=NOON + timedelta(hours=3))
     older = message(3, last_modified_time=NOON - timedelta(hours=3))
@@ -326,7 +339,7 @@ def test_any_other_common_sql_hook_deletes_and_inserts(sqlite_warehouse: Warehou
 
 
 def test_any_other_common_sql_hook_refuses_a_table_with_other_columns(
-    sqlite_warehouse: Warehouse, other_table: SqlTable
+    sqlite_warehouse: Warehouse, other_table: Table
 ) -> None:
     sqlite_warehouse.run("CREATE TABLE messages (id TEXT PRIMARY KEY, body TEXT)")
     with pytest.raises(TableMismatch, match="also has body"):
@@ -334,7 +347,7 @@ def test_any_other_common_sql_hook_refuses_a_table_with_other_columns(
 
 
 def test_any_other_common_sql_hook_keeps_the_table_when_a_load_breaks_off(
-    sqlite_warehouse: Warehouse, other_table: SqlTable
+    sqlite_warehouse: Warehouse, other_table: Table
 ) -> None:
     other_table.load([rows(message(1))])
     with pytest.raises(RuntimeError, match="went away"):
@@ -343,8 +356,32 @@ def test_any_other_common_sql_hook_keeps_the_table_when_a_load_breaks_off(
 
 
 def test_a_layout_without_versions_takes_what_comes_last(warehouse: Warehouse) -> None:
-    hook = BaseHook.get_hook("warehouse")
-    unversioned = SqlTable(hook, "messages", replace(MESSAGES, version=None))
+    unversioned = dataclasses.replace(table(), layout=dataclasses.replace(MESSAGES, version=None))
     unversioned.load([rows(message(1, message_status="Delivered"))])
     unversioned.load([rows(message(1, message_status="Sent"))])
     assert warehouse.query("SELECT message_status FROM messages") == [("Sent",)]
+
+
+REJECT = Reject(b'{"id": 9, "creationTime": "soon"}', "message 9 cannot be read")
+
+
+def test_rejects_go_to_a_table_of_their_own_in_the_same_load(warehouse: Warehouse) -> None:
+    for loaded_at in (FIRST_LOAD, SECOND_LOAD):
+        with open_table(table().hook, "messages", MESSAGES, with_rejects=True) as sink:
+            sink.add(rows(message(1), loaded_at=loaded_at), REJECTS.rows([REJECT], loaded_at))
+            sink.finish({})
+    assert warehouse.tables() == ["messages", "messages_rejects"]
+    assert warehouse.query("SELECT record, reason FROM messages_rejects") == [
+        ('{"id": 9, "creationTime": "soon"}', "message 9 cannot be read")
+    ]
+
+
+def test_a_load_that_breaks_off_leaves_no_rejects_either(warehouse: Warehouse) -> None:
+    def break_off() -> None:
+        with open_table(table().hook, "messages", MESSAGES, with_rejects=True) as sink:
+            sink.add([], REJECTS.rows([REJECT], FIRST_LOAD))
+            raise RuntimeError("the store went away")
+
+    with pytest.raises(RuntimeError, match="went away"):
+        break_off()
+    assert warehouse.tables() == []

@@ -1,0 +1,52 @@
+"""An operator's arguments, before they are rendered and after."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import mask_secret
+
+# Airflow refuses to mask what is shorter, and says so in the log each time.
+_SHORTEST_MASKED = 5
+
+
+class NotGiven(enum.Enum):
+    """The default of an argument for which `None` must be a mistake: a template or task that came to nothing."""
+
+    NOT_GIVEN = enum.auto()
+
+
+NOT_GIVEN = NotGiven.NOT_GIVEN
+
+
+class PersonalArgument:
+    """An argument that holds phone numbers: masked in logs and rendered templates from the moment they are known."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._attribute = f"_{name}"
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else getattr(instance, self._attribute)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        setattr(instance, self._attribute, value)
+        if value is not None and is_known(value):
+            for number in as_list(value):
+                if isinstance(number, str) and len(number) >= _SHORTEST_MASKED:
+                    mask_secret(number)
+
+
+def is_known(value: object) -> bool:
+    """Whether an argument has its value when the DAG is parsed: neither a template nor another task's result."""
+    if isinstance(value, str):
+        return "{{" not in value and "{%" not in value
+    if isinstance(value, list | tuple):
+        return all(is_known(item) for item in value)
+    return value is None or isinstance(value, int | float | datetime | timedelta)
+
+
+def as_list(value: Any) -> Any:
+    """A list given as text, as a template renders it, parted at its commas; anything else unchanged."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value

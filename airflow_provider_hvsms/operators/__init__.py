@@ -1,0 +1,1 @@
+"""Operators with small answers, and what all operators share."""
