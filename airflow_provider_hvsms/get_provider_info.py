@@ -12,7 +12,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-hvsms",
         "name": _INTEGRATION,
-        "description": "Loads messages and delivery statuses from RingCentral's High Volume SMS message store.",
+        "description": "RingCentral's High Volume SMS message store: messages, batches, statuses and opt-outs.",
         "integrations": [
             {
                 "integration-name": _INTEGRATION,
@@ -23,11 +23,19 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [
             {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.hooks.hvsms"]},
         ],
+        "operators": [
+            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.operators.hvsms"]},
+        ],
         "transfers": [
             {
                 "source-integration-name": _INTEGRATION,
                 "target-integration-name": "Common SQL",
                 "python-module": "airflow_provider_hvsms.transfers.hvsms_to_sql",
+            },
+            {
+                "source-integration-name": _INTEGRATION,
+                "target-integration-name": "Common IO",
+                "python-module": "airflow_provider_hvsms.transfers.hvsms_to_object_storage",
             },
         ],
         "connection-types": [

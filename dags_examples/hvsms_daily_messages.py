@@ -1,4 +1,4 @@
-"""Every night, load the day's messages into the warehouse.
+"""Every night, load the day's messages and their statuses into the warehouse.
 
 Needs two connections: `hvsms_default` (type hvsms) and `warehouse` (any database with a common-sql hook).
 """
@@ -11,7 +11,7 @@ import pendulum
 from airflow.providers.common.compat.sdk import DAG
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
+from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator, HvsmsStatusesToSqlOperator
 
 with DAG(
     dag_id="hvsms_daily_messages",
@@ -22,10 +22,16 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
 ) as dag:
-    HvsmsMessagesToSqlOperator(
+    messages = HvsmsMessagesToSqlOperator(
         task_id="load_messages",
         sql_conn_id="warehouse",
         table="hvsms_messages",
         # Statuses and costs settle for hours, so each night reads the day before once more.
         lookback=timedelta(days=1),
     )
+    statuses = HvsmsStatusesToSqlOperator(
+        task_id="load_statuses",
+        sql_conn_id="warehouse",
+        table="hvsms_statuses",
+    )
+    messages >> statuses

@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,21 @@ def warehouse(request: pytest.FixtureRequest) -> Warehouse:
     """Each test that takes it runs once for each database."""
     warehouse: Warehouse = request.getfixturevalue(f"{request.param}_warehouse")
     return warehouse
+
+
+@pytest.fixture
+def context(sandbox: Sandbox, hvsms_connection: dict[str, Any]) -> Any:
+    """What Airflow gives a task of the last day's run, as far as the operators look at it."""
+    end = sandbox.settings.end
+    assert end is not None
+    return {"data_interval_start": end - timedelta(days=1), "data_interval_end": end}
+
+
+@pytest.fixture
+def task_log(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What was logged so far: Airflow 2 uses `logging`, Airflow 3 writes by way of `structlog`."""
+    caplog.set_level(logging.INFO)
+    return lambda: caplog.text + capsys.readouterr().out
 
 
 @pytest.fixture(scope="session")

@@ -96,9 +96,8 @@ class Database:
         try:
             return list(connection.execute(sa.select(sa.text("*")).select_from(table).where(sa.false())).keys())
         except DBAPIError:
-            return []
-        finally:
             connection.rollback()
+            return []
 
 
 class _Upserting(Database):

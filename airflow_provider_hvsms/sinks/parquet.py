@@ -41,7 +41,7 @@ class Parquet(FileFormat):
 
     def __init__(self, codec: str) -> None:
         check_choice("compression", codec, _CODECS)
-        arrow = _import("pyarrow")
+        arrow, _ = _import("pyarrow"), _import("pyarrow.parquet")
         if codec != "none" and not arrow.Codec.is_available(codec):
             raise MissingPackage(f"compression is {codec!r}, which the installed pyarrow was built without.")
         self._codec = codec

@@ -66,6 +66,9 @@ class SqlSink:
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         self._database.begin(self._connection, self._targets[0].table)
+        missing = [target for target in self._targets if not self._database.columns(self._connection, target.table)]
+        for target in missing:
+            target.table.create(self._connection)
         for target, stage in zip(self._targets, self._stages, strict=True):
             target.merge(self._database, self._connection, stage)
         self._connection.commit()
@@ -83,16 +86,14 @@ class _Target:
 
     def prepare(self, database: Database, connection: sa.engine.Connection) -> None:
         """Refuse a table that the rows do not fit into, or that could not be created."""
+        database.begin(connection, self.table)
         columns = database.columns(connection, self.table)
         if columns:
             self._check_columns(columns)
             self._check_key(database, connection)
-            connection.rollback()
-            return
-        connection.rollback()
-        # Tried and taken back, so that a missing schema or right shows now and not after an hour of reading.
-        database.begin(connection, self.table)
-        self.table.create(connection)
+        else:
+            # Taken back below: it only shows now, and not after an hour of reading, if a schema or right is missing.
+            self.table.create(connection)
         connection.rollback()
 
     def create_stage(self, connection: sa.engine.Connection) -> sa.Table:
@@ -107,8 +108,6 @@ class _Target:
         return stage
 
     def merge(self, database: Database, connection: sa.engine.Connection, stage: sa.Table) -> None:
-        if not database.columns(connection, self.table):
-            self.table.create(connection)
         for statement in database.merge(self.table, stage, self._layout):
             connection.execute(statement)
 

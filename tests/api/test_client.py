@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from airflow_provider_hvsms.api.errors import InvalidRecord, InvalidRequest, PageTokenExpired, UnexpectedAnswer
-from airflow_provider_hvsms.api.filters import MessageFilter
+from airflow_provider_hvsms.api.errors import (
+    InvalidRecord,
+    InvalidRequest,
+    NotFound,
+    PageTokenExpired,
+    UnexpectedAnswer,
+)
+from airflow_provider_hvsms.api.filters import BatchFilter, MessageFilter, OptOutFilter, StatusFilter
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.sandbox.records import Message as StoredMessage
@@ -139,3 +147,135 @@ def test_a_load_of_100_pages_uses_a_small_quota_without_one_refusal(
         counters = sandbox.counters
         assert (counters.reads, counters.refused, counters.inside_penalty) == (100, 0, 0)
         assert sum(clock.slept) < 25, "a hundred requests at twenty in five seconds"
+
+
+PER_PAGE = pytest.mark.parametrize("per_page", [1, 7, 1000])
+
+
+@PER_PAGE
+def test_every_filter_of_messages_gives_what_it_names(sandbox: Sandbox, make_client: MakeClient, per_page: int) -> None:
+    end = whole_history(sandbox).end
+    window = Window(end - timedelta(hours=2), end)
+    everything = stored(sandbox, window)
+    first = next(message for message in everything if message.batch_id)
+    number = first.to_numbers[0]
+    client = make_client(sandbox)
+
+    def found(**filters: Any) -> list[str]:
+        return ids(client.iter_messages(window, MessageFilter(**filters), per_page=per_page))
+
+    assert found(batch_id=first.batch_id) == ids(m for m in everything if m.batch_id == first.batch_id)
+    assert found(direction="Inbound") == ids(m for m in everything if m.direction == "Inbound")
+    assert found(phone_numbers=[number]) == ids(m for m in everything if number in (m.from_number, *m.to_numbers))
+    assert found(direction="Inbound", batch_id=first.batch_id) == []
+
+
+@PER_PAGE
+def test_every_batch_of_the_window_comes_once_with_each_filter(
+    sandbox: Sandbox, make_client: MakeClient, per_page: int
+) -> None:
+    window = whole_history(sandbox)
+    live = [sandbox.store.start_batch(size=10, seconds=3600) for _ in range(3)]
+    everything = [batch for batch in sandbox.store.batches if window.start <= batch.creation_time < window.end]
+    sender = everything[0].from_number
+    client = make_client(sandbox)
+
+    def found(**filters: Any) -> list[str]:
+        return ids(client.iter_batches(window, BatchFilter(**filters), per_page=per_page))
+
+    assert found() == ids(everything)
+    assert found(from_number=sender) == ids(batch for batch in everything if batch.from_number == sender)
+    assert found(statuses=["Processing", "Queued"]) == []
+    now = Window(window.end, datetime.now(timezone.utc) + timedelta(seconds=1))
+    processing = client.iter_batches(now, BatchFilter(statuses=["Processing"]), per_page=per_page)
+    assert ids(processing) == sorted(live)
+
+
+def test_a_batch_is_read_with_its_progress_and_rejected_recipients(make_client: MakeClient, clock: ManualClock) -> None:
+    with Sandbox(Settings(messages=10), clock=clock) as sandbox:
+        batch_id = sandbox.store.start_batch(size=100, seconds=100, rejected=2)
+        clock.now += 50
+        batch = make_client(sandbox).get_batch(batch_id)
+        assert (batch.status, batch.batch_size, len(batch.rejected)) == ("Processing", 100, 2)
+        assert batch.processed_count is not None
+        assert 2 < batch.processed_count < 100
+
+
+def test_an_unknown_batch_is_named(sandbox: Sandbox, make_client: MakeClient) -> None:
+    with pytest.raises(NotFound, match="/batches/no-such-batch"):
+        make_client(sandbox).get_batch("no-such-batch")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_statuses_count_what_the_messages_say(make_client: MakeClient, legacy: bool) -> None:
+    with Sandbox(Settings(messages=3_000, days=3, light=10_000, legacy_statuses=legacy)) as sandbox:
+        totals = make_client(sandbox).get_statuses(whole_history(sandbox))
+        messages = sandbox.store.messages
+        for status, total in totals.by_status().items():
+            assert total.count == sum(message.final_status == status for message in messages)
+        codes = Counter(m.error_code for m in messages if m.final_status == "DeliveryFailed" and m.error_code)
+        assert totals.delivery_failed.error_code_counts == codes
+        assert (totals.delivered.cost is None) is legacy
+
+
+def test_every_filter_of_statuses_counts_what_it_names(sandbox: Sandbox, make_client: MakeClient) -> None:
+    window = whole_history(sandbox)
+    messages = sandbox.store.messages
+    first = next(message for message in messages if message.batch_id)
+    client = make_client(sandbox)
+
+    def total(**filters: Any) -> int:
+        return client.get_statuses(window, StatusFilter(**filters)).total
+
+    number = first.from_number
+    assert total(batch_id=first.batch_id) == sum(m.batch_id == first.batch_id for m in messages)
+    assert total(direction="Inbound") == sum(m.direction == "Inbound" for m in messages)
+    assert total(phone_numbers=[number]) == sum(number in (m.from_number, *m.to_numbers) for m in messages)
+
+
+@PER_PAGE
+def test_every_opt_out_comes_once_with_each_filter(sandbox: Sandbox, make_client: MakeClient, per_page: int) -> None:
+    everything = sandbox.store.opt_outs
+    client = make_client(sandbox)
+
+    def found(**filters: Any) -> list[tuple[Any, ...]]:
+        records = client.iter_opt_outs(OptOutFilter(**filters), per_page=per_page)
+        return sorted((record.from_number, record.to, record.status, record.source) for record in records)
+
+    def expected(keep: Any) -> list[tuple[Any, ...]]:
+        return sorted((o.from_number, o.to_number, o.status, o.source) for o in everything if keep(o))
+
+    first = everything[0]
+    assert found(status="all") == expected(lambda o: True)
+    assert found() == expected(lambda o: o.status == "OptOut")
+    assert found(status="optin") == expected(lambda o: o.status == "OptIn")
+    sender, recipient = first.from_number, first.to_number
+    assert found(status="all", from_number=sender) == expected(lambda o: o.from_number == sender)
+    assert found(status="all", to_number=recipient) == expected(lambda o: o.to_number == recipient)
+    assert found(status="all", from_number="*") == expected(lambda o: True)
+
+
+def test_the_window_of_a_batch_begins_with_its_creation(sandbox: Sandbox, make_client: MakeClient) -> None:
+    batch = sandbox.store.batches[0]
+    client = make_client(sandbox)
+    window = client.window_of_batch(batch.id)
+    found = client.iter_messages(window, MessageFilter(batch_id=batch.id))
+    assert ids(found) == ids(sandbox.store.messages_of(batch))
+
+
+def test_a_batch_that_is_still_processing_is_said_to_be(
+    sandbox: Sandbox, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=3600)
+    make_client(sandbox).window_of_batch(batch_id)
+    assert f"Batch {batch_id} is Processing" in caplog.text
+
+
+def test_odd_records_can_be_kept_apart_in_their_page(sandbox: Sandbox, make_client: MakeClient) -> None:
+    window = whole_history(sandbox)
+    odd = {"id": 99, "creationTime": "20211-11-14T20:19:56.505461Z"}
+    sandbox.store.add_raw_message(odd, created=window.start)
+    pages = list(make_client(sandbox).message_pages(window, on_invalid="quarantine"))
+    assert ids(record for page in pages for record in page.records) == ids(sandbox.store.messages)
+    [reject] = [reject for page in pages for reject in page.rejects]
+    assert json.loads(reject.record) == odd

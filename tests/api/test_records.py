@@ -145,7 +145,7 @@ def test_a_batch_has_typed_fields() -> None:
     body = b"""{"records": [{"id": "b4e00b67", "from": "+16505550100", "batchSize": 3, "processedCount": 2,
       "status": "Processing", "creationTime": "2021-06-21T10:31:59.818028Z",
       "lastModifiedTime": "2021-06-21T10:32:00.870634Z", "cost": 0.700,
-      "rejected": [{"index": 1, "to": ["29395"], "errorCode": "CMN-100", "description": "The recipient is invalid"}]}]}"""
+      "rejected": [{"index": 1, "to": ["29395"], "errorCode": "CMN-100", "description": "Invalid"}]}]}"""
     [batch] = decode_page(body, Batch).records
     assert (batch.id, batch.batch_size, batch.processed_count, batch.cost) == ("b4e00b67", 3, 2, Decimal("0.700"))
     assert batch.rejected[0].to == ("29395",)

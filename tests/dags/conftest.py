@@ -17,8 +17,6 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
-from tests.conftest import Warehouse
-
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 
 RunExample = Callable[[str, datetime], str]
@@ -50,11 +48,6 @@ def latest_result(task_id: str) -> Any:
         ).fetchone()
     decoded = json.loads(value)
     return json.loads(decoded) if isinstance(decoded, str) else decoded
-
-
-@pytest.fixture(autouse=True)
-def _with_warehouse(warehouse: Warehouse) -> None:
-    """Every example runs once for each database."""
 
 
 def _dag_of(name: str) -> DAG:

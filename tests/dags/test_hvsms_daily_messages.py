@@ -44,10 +44,15 @@ def test_a_day_of_5000_messages_is_loaded_exactly_and_twice_with_the_same_result
             "date_to": end.isoformat(),
         }
     assert tables[0] == tables[1]
+    assert warehouse.query("SELECT sum(count) FROM hvsms_statuses") == [(5_000,)]
 
 
 def test_a_run_with_wrong_credentials_fails_without_its_retries(
-    sandbox: Sandbox, hvsms_connection: dict[str, Any], run_example: RunExample, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox,
+    hvsms_connection: dict[str, Any],
+    sqlite_warehouse: Warehouse,
+    run_example: RunExample,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps({**hvsms_connection, "password": "wrong"}))
     end = sandbox.settings.end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,6 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_hvsms.api.records import Message
@@ -78,7 +78,7 @@ def names(path: ObjectStoragePath) -> list[str]:
 def objects(file: bytes) -> list[dict[str, Any]]:
     """The objects of a JSON Lines file, unpacked if it is packed; numbers with a point as `Decimal`."""
     unpacked = gzip.decompress(file) if file.startswith(b"\x1f\x8b") else file
-    return [msgspec.json.decode(line, type=dict[str, Any], float_hook=Decimal) for line in unpacked.splitlines()]
+    return [json.loads(line, parse_float=Decimal) for line in unpacked.splitlines()]
 
 
 def ids(path: ObjectStoragePath) -> list[str]:

@@ -376,6 +376,38 @@ def test_rejects_go_to_a_table_of_their_own_in_the_same_load(warehouse: Warehous
     ]
 
 
+def test_any_other_common_sql_hook_keeps_rejects_too(sqlite_warehouse: Warehouse, other_table: Table) -> None:
+    for _ in range(2):
+        with open_table(other_table.hook, "messages", MESSAGES, with_rejects=True) as sink:
+            sink.add(rows(message(1)), REJECTS.rows([REJECT], FIRST_LOAD))
+            sink.finish({})
+    assert sqlite_warehouse.query("SELECT count(*) FROM messages") == [(1,)]
+    assert sqlite_warehouse.query("SELECT count(*) FROM messages_rejects") == [(1,)]
+
+
+def test_loads_that_begin_at_once_do_not_disturb_each_other(warehouse: Warehouse) -> None:
+    """Both look for the table, and try whether they could create it, at the same time."""
+    failures: list[BaseException] = []
+    ready = threading.Barrier(6, timeout=20)
+
+    def work(number: int) -> None:
+        try:
+            loader = table()
+            ready.wait()
+            for _ in range(5):
+                loader.load([rows(message(number))])
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failures == []
+    assert warehouse.query("SELECT count(*) FROM messages") == [(6,)]
+
+
 def test_a_load_that_breaks_off_leaves_no_rejects_either(warehouse: Warehouse) -> None:
     def break_off() -> None:
         with open_table(table().hook, "messages", MESSAGES, with_rejects=True) as sink:

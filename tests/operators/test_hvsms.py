@@ -1,0 +1,106 @@
+"""Small answers, in a form that other tasks can use."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.operators.hvsms import HvsmsGetStatusesOperator, HvsmsListBatchesOperator
+from airflow_provider_hvsms.sandbox import Sandbox
+from tests.history import DAY, last_day, stored_between
+
+
+def get_statuses(**arguments: Any) -> HvsmsGetStatusesOperator:
+    return HvsmsGetStatusesOperator(task_id="statuses", **arguments)
+
+
+def list_batches(**arguments: Any) -> HvsmsListBatchesOperator:
+    return HvsmsListBatchesOperator(task_id="batches", **arguments)
+
+
+def test_statuses_of_the_interval_come_with_ratios(sandbox: Sandbox, context: Any) -> None:
+    messages = stored_between(sandbox, *last_day(sandbox))
+    result = get_statuses().execute(context)
+    delivered = sum(message.final_status == "Delivered" for message in messages)
+    failed = sum(message.final_status.endswith("Failed") for message in messages)
+    assert result["total"] == len(messages)
+    assert result["delivered"]["count"] == delivered
+    assert result["delivered_ratio"] == delivered / len(messages)
+    assert result["failed_ratio"] == failed / len(messages)
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_statuses_of_a_batch_alone_cover_all_of_it(sandbox: Sandbox, context: Any) -> None:
+    """Without dates the service would take the last 24 hours; this batch is older."""
+    batch = sandbox.store.batches[0]
+    result = get_statuses(batch_id=batch.id).execute(context)
+    assert result["total"] == len(sandbox.store.messages_of(batch)) > 0
+
+
+def test_statuses_of_nothing_have_ratios_of_zero(sandbox: Sandbox, context: Any) -> None:
+    result = get_statuses(batch_id="unknown", window=DAY).execute(context)
+    assert (result["total"], result["delivered_ratio"], result["failed_ratio"]) == (0, 0.0, 0.0)
+
+
+def test_batches_of_the_interval_are_listed_without_phone_numbers(sandbox: Sandbox, context: Any) -> None:
+    start, end = last_day(sandbox)
+    expected = [batch for batch in sandbox.store.batches if start <= batch.creation_time < end]
+    result = list_batches().execute(context)
+    assert sorted(batch["id"] for batch in result) == sorted(batch.id for batch in expected)
+    assert set(result[0]) == {
+        "id", "status", "batch_size", "processed_count", "rejected_count", "cost", "creation_time",
+    }  # fmt: skip
+    assert not [batch for batch in expected if batch.from_number in json.dumps(result)]
+
+
+def test_batches_can_be_filtered(sandbox: Sandbox, context: Any) -> None:
+    assert list_batches(statuses="Queued, Processing").execute(context) == []
+    sender = sandbox.store.batches[-1].from_number
+    start, end = last_day(sandbox)
+    expected = [b.id for b in sandbox.store.batches if start <= b.creation_time < end and b.from_number == sender]
+    found = list_batches(from_number=sender, statuses=["Completed"]).execute(context)
+    assert sorted(batch["id"] for batch in found) == sorted(expected)
+
+
+def test_an_unknown_batch_fails_at_once_and_is_named(sandbox: Sandbox, context: Any) -> None:
+    with pytest.raises(AirflowFailException, match="/batches/no-such-batch.*404"):
+        get_statuses(batch_id="no-such-batch").execute(context)
+
+
+@pytest.mark.parametrize("rendered", ["", "None", None])
+def test_a_batch_id_that_renders_to_nothing_fails_and_says_so(
+    sandbox: Sandbox, context: Any, rendered: str | None
+) -> None:
+    task = get_statuses(batch_id="{{ ti.xcom_pull('send') }}")
+    task.batch_id = rendered
+    with pytest.raises(AirflowFailException, match="batch_id is .*rendered to nothing"):
+        task.execute(context)
+    assert sandbox.counters.reads == 0
+
+
+@pytest.mark.parametrize("value", ["", "None", None])
+def test_a_batch_id_that_is_nothing_is_refused_when_the_dag_is_parsed(value: str | None) -> None:
+    with pytest.raises(InvalidRequest, match="batch_id"):
+        get_statuses(batch_id=value)
+
+
+def test_an_empty_interval_fails_at_once(sandbox: Sandbox, context: Any) -> None:
+    context["data_interval_start"] = context["data_interval_end"]
+    for task in (get_statuses(), list_batches()):
+        with pytest.raises(AirflowFailException, match="data interval is empty"):
+            task.execute(context)
+    assert sandbox.counters.reads == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"), [({"statuses": ["Done"]}, "statuses"), ({"from_number": ""}, "from_number")]
+)
+def test_a_filter_that_cannot_be_meant_is_refused_when_the_dag_is_parsed(
+    arguments: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=complaint):
+        list_batches(**arguments)
