@@ -1,7 +1,7 @@
 """Every night, write the day's messages into a data lake as Parquet, one folder for each day.
 
-Needs the connection `hvsms_default`, the extra `parquet`, and the Airflow variable `hvsms_lake`: the lake's folder, such
-as `s3://aws_default@my-bucket/lake`.
+Needs the connection `hvsms_default`, the extra `parquet`, and the Airflow variable `hvsms_lake`: the folder of the
+lake, such as `s3://aws_default@my-bucket/lake`.
 """
 
 from __future__ import annotations

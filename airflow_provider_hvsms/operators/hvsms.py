@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_hvsms.api.filters import StatusFilter
+from airflow_provider_hvsms.hooks.batch_summary import as_summary
 from airflow_provider_hvsms.hooks.data_interval import up_to_now
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, failing_at_once
 from airflow_provider_hvsms.operators.base import HvsmsBatchListOperator, HvsmsScopedOperator
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_hvsms.api.records import Batch, StatusTotal, StatusTotals
+    from airflow_provider_hvsms.api.records import StatusTotal, StatusTotals
 
 
 class HvsmsGetStatusesOperator(HvsmsScopedOperator):
@@ -56,19 +55,6 @@ class HvsmsListBatchesOperator(HvsmsBatchListOperator):
         return batches
 
 
-def as_summary(batch: Batch) -> dict[str, Any]:
-    """A batch as XCom may hold it: without phone numbers."""
-    return {
-        "id": batch.id,
-        "status": batch.status,
-        "batch_size": batch.batch_size,
-        "processed_count": batch.processed_count,
-        "rejected_count": len(batch.rejected),
-        "cost": _as_number(batch.cost),
-        "creation_time": batch.creation_time.isoformat(),
-    }
-
-
 def _as_result(totals: StatusTotals) -> dict[str, Any]:
     return {
         "queued": _as_counts(totals.queued),
@@ -86,10 +72,6 @@ def _as_result(totals: StatusTotals) -> dict[str, Any]:
 def _as_counts(total: StatusTotal) -> dict[str, Any]:
     return {
         "count": total.count,
-        "cost": _as_number(total.cost),
+        "cost": None if total.cost is None else float(total.cost),
         "error_code_counts": dict(total.error_code_counts),
     }
-
-
-def _as_number(cost: Decimal | None) -> float | None:
-    return None if cost is None else float(cost)
