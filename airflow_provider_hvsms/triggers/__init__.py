@@ -1,0 +1,1 @@
+"""Waiting outside of worker slots."""

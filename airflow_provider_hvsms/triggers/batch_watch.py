@@ -1,0 +1,216 @@
+"""One watcher for all that waits for batches with one connection in one process: one thread, one login, one quota."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Protocol
+
+from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
+from airflow_provider_hvsms.api.client import MessageStoreClient
+from airflow_provider_hvsms.api.errors import FinalError, HvsmsError, InvalidRecord, NotFound
+from airflow_provider_hvsms.api.records import Batch
+
+log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 300.0
+"""Seconds between two tries while the service is down."""
+
+_TOGETHER = 0.1
+"""What is due within this share of its interval is looked at now, so that one poll serves all."""
+
+_KNOWN_UNFINISHED = frozenset({"Queued", "Processing", "Sent"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How waiting ended: with the batches completed, or with the reason why they never will be seen to be."""
+
+    batches: tuple[Batch, ...] = ()
+    failure: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class PollInterval:
+    """Seconds between two looks at a batch.
+
+    :param longest: let the interval double after each look, up to this; `None`: it stays.
+    """
+
+    first: float
+    longest: float | None = None
+
+    def after(self, looks: int) -> float:
+        """The pause after so many looks."""
+        if self.longest is None:
+            return self.first
+        return min(self.longest, self.first * 2.0 ** min(looks, 60))
+
+
+class Wait:
+    """One trigger's wait for some batches.
+
+    :param tell: called once, from the watcher's thread, when the wait is over.
+    """
+
+    def __init__(self, batch_ids: Collection[str], interval: PollInterval, tell: Callable[[Outcome], None]) -> None:
+        self.pending = set(batch_ids)
+        self.completed: dict[str, Batch] = {}
+        self.due = 0.0
+        self._order = tuple(dict.fromkeys(batch_ids))
+        self.interval = interval
+        self._looks = 0
+        self._tell = tell
+
+    def is_due_with(self, now: float) -> bool:
+        return self.due <= now + _TOGETHER * self.interval.first
+
+    def looked(self, now: float) -> None:
+        self.due = now + self.interval.after(self._looks)
+        self._looks += 1
+
+    def fail(self, reason: str) -> None:
+        self._tell(Outcome(failure=reason))
+
+    def succeed(self) -> None:
+        self._tell(Outcome(batches=tuple(self.completed[batch_id] for batch_id in self._order)))
+
+
+class Connect(Protocol):
+    """Makes the watcher's client; called in its thread."""
+
+    def __call__(self) -> MessageStoreClient: ...
+
+
+class BatchWatch:
+    """Looks at the batches of all waits, each at its interval, with as few requests as can be.
+
+    While the service is down it goes on trying with growing pauses and says so once; no wait is lost. Credentials that
+    are refused end all waits, a batch that is not there ends those for it.
+
+    :param clock: seconds that only go forward.
+    """
+
+    def __init__(self, connect: Connect, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._waits: list[Wait] = []
+        self._ended = False
+        self._failures = 0
+        self._unseen_statuses: set[str] = set()
+
+    def join(self, wait: Wait) -> bool:
+        """Add a wait, unless the watch has ended already; the first one starts it."""
+        with self._changed:
+            if self._ended:
+                return False
+            if not self._waits:
+                threading.Thread(target=self._run, name="hvsms-batch-watch", daemon=True).start()
+            wait.due = self._clock()
+            self._waits.append(wait)
+            self._changed.notify_all()
+        return True
+
+    def leave(self, wait: Wait) -> None:
+        """Take a wait out, over or not; the last one ends the watch and its session."""
+        with self._changed:
+            if wait in self._waits:
+                self._waits.remove(wait)
+                self._changed.notify_all()
+
+    def _run(self) -> None:
+        try:
+            with self._connect() as client:
+                lookup = BatchLookup(client)
+                while waits := self._wait_until_due():
+                    self._poll(lookup, waits)
+        except FinalError as error:
+            self._end_all(str(error))
+        except Exception as error:
+            # Whatever it is: a wait that nobody looks after would never end.
+            log.exception("The watch for batches broke.")
+            self._end_all(f"The watch for batches broke: {type(error).__name__}: {error}")
+
+    def _wait_until_due(self) -> list[Wait]:
+        with self._changed:
+            while self._waits:
+                now = self._clock()
+                next_due = min(wait.due for wait in self._waits)
+                if next_due <= now:
+                    return [wait for wait in self._waits if wait.is_due_with(now)]
+                self._changed.wait(next_due - now)
+            self._ended = True
+            return []
+
+    def _poll(self, lookup: BatchLookup, waits: list[Wait]) -> None:
+        pending = {batch_id for wait in waits for batch_id in wait.pending}
+        try:
+            found = lookup.look(pending)
+        except FinalError:
+            raise
+        except HvsmsError as error:
+            self._pause(waits, error)
+            return
+        self._note_recovery()
+        for wait in waits:
+            wait.looked(self._clock())
+            self._settle(wait, found)
+
+    def _settle(self, wait: Wait, found: Mapping[str, Batch | NotFound | InvalidRecord]) -> None:
+        for batch_id in sorted(wait.pending):
+            batch = found[batch_id]
+            if not isinstance(batch, Batch):
+                self.leave(wait)
+                wait.fail(str(batch))
+                return
+            if batch.status == COMPLETED:
+                wait.completed[batch_id] = batch
+                wait.pending.remove(batch_id)
+            else:
+                self._note_status(batch)
+        if not wait.pending:
+            self.leave(wait)
+            wait.succeed()
+
+    def _pause(self, waits: list[Wait], error: HvsmsError) -> None:
+        if not self._failures:
+            log.warning("The batches cannot be looked at now, and will be as soon as it is possible again: %s", error)
+        self._failures += 1
+        pause = min(_LONGEST_PAUSE, min(wait.interval.first for wait in waits) * 2.0 ** min(self._failures, 60))
+        for wait in waits:
+            wait.due = self._clock() + pause
+
+    def _note_recovery(self) -> None:
+        if self._failures:
+            log.info("The batches can be looked at again.")
+        self._failures = 0
+
+    def _note_status(self, batch: Batch) -> None:
+        if batch.status not in _KNOWN_UNFINISHED and str(batch.status) not in self._unseen_statuses:
+            self._unseen_statuses.add(str(batch.status))
+            log.warning("Batch %s has the status %r, which is new here: waiting on.", batch.id, batch.status)
+
+    def _end_all(self, reason: str) -> None:
+        with self._changed:
+            self._ended = True
+            waits, self._waits = self._waits, []
+        for wait in waits:
+            wait.fail(reason)
+
+
+_watches: dict[str, BatchWatch] = {}
+_joining = threading.Lock()
+
+
+def join_watch(hvsms_conn_id: str, wait: Wait, connect: Connect) -> BatchWatch:
+    """Add a wait to the connection's watch in this process; leave the watch that is returned when it is over."""
+    with _joining:
+        watch = _watches.get(hvsms_conn_id)
+        if watch is None or not watch.join(wait):
+            watch = _watches[hvsms_conn_id] = BatchWatch(connect)
+            watch.join(wait)
+        return watch

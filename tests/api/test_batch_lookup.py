@@ -1,0 +1,102 @@
+"""Many batches are seen with few requests."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from airflow_provider_hvsms.api.batch_lookup import BatchLookup
+from airflow_provider_hvsms.api.errors import InvalidRecord, NotFound
+from airflow_provider_hvsms.api.records import Batch
+from airflow_provider_hvsms.sandbox import Sandbox
+from tests.api.conftest import MakeClient
+
+
+def states(lookup: BatchLookup, batch_ids: list[str]) -> dict[str, str | None]:
+    found = lookup.look(batch_ids)
+    assert set(found) == set(batch_ids)
+    return {name: batch.status if isinstance(batch, Batch) else type(batch).__name__ for name, batch in found.items()}
+
+
+@pytest.fixture
+def running(sandbox: Sandbox) -> list[str]:
+    return [sandbox.store.start_batch(size=10, seconds=None) for _ in range(50)]
+
+
+@pytest.fixture
+def lookup(sandbox: Sandbox, make_client: MakeClient) -> BatchLookup:
+    return BatchLookup(make_client(sandbox))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_few_are_read_one_by_one(sandbox: Sandbox, running: list[str], lookup: BatchLookup, count: int) -> None:
+    assert set(states(lookup, running[:count]).values()) == {"Processing"}
+    assert dict(sandbox.counters.requests) == {"batch": count}
+
+
+def test_many_are_found_in_one_list(sandbox: Sandbox, running: list[str], lookup: BatchLookup) -> None:
+    assert set(states(lookup, running).values()) == {"Processing"}
+    assert dict(sandbox.counters.requests) == {"batches": 1}
+
+
+def test_one_that_left_the_list_is_read_once_to_be_sure(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup
+) -> None:
+    sandbox.store.complete_batch(running[7])
+    found = states(lookup, running)
+    assert [name for name, status in found.items() if status == "Completed"] == [running[7]]
+    assert dict(sandbox.counters.requests) == {"batches": 1, "batch": 1}
+
+
+def test_many_that_left_the_list_at_once_are_found_in_another(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup
+) -> None:
+    for batch_id in running:
+        sandbox.store.complete_batch(batch_id)
+    assert set(states(lookup, running).values()) == {"Completed"}
+    assert dict(sandbox.counters.requests) == {"batches": 2}
+
+
+def test_those_that_are_left_of_many_go_on_being_listed(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup
+) -> None:
+    lookup.look(running)
+    lookup.look(running[:1])
+    assert dict(sandbox.counters.requests) == {"batches": 2}
+
+
+def test_old_ones_are_read_once_and_listed_from_then_on(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup
+) -> None:
+    created = datetime.now(timezone.utc) - timedelta(days=60)
+    old = [sandbox.store.add_batch(created=created, completed=None, size=5).id for _ in range(2)]
+    assert set(states(lookup, running + old).values()) == {"Processing"}
+    assert dict(sandbox.counters.requests) == {"batches": 1, "batch": 2}
+    assert set(states(lookup, running + old).values()) == {"Processing"}
+    assert dict(sandbox.counters.requests) == {"batches": 2, "batch": 2}
+
+
+def test_a_status_that_nobody_has_seen_passes(sandbox: Sandbox, running: list[str], lookup: BatchLookup) -> None:
+    record = {"id": "odd", "status": "Paused", "creationTime": datetime.now(timezone.utc).isoformat()}
+    sandbox.store.add_raw_batch(record, created=datetime.now(timezone.utc), batch_id="odd")
+    assert states(lookup, [*running, "odd"])["odd"] == "Paused"
+
+
+def test_one_that_is_not_there_is_an_answer_and_not_an_end(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup
+) -> None:
+    found = lookup.look([*running, "no-such-batch"])
+    assert isinstance(found["no-such-batch"], NotFound)
+    assert isinstance(found[running[0]], Batch)
+
+
+def test_one_that_cannot_be_read_is_an_answer_and_not_an_end(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup
+) -> None:
+    sandbox.store.add_raw_batch(
+        {"id": "odd", "creationTime": "soon"}, created=datetime.now(timezone.utc), batch_id="odd"
+    )
+    found = lookup.look([*running, "odd"])
+    assert isinstance(found["odd"], InvalidRecord)
+    assert isinstance(found[running[0]], Batch)

@@ -1,0 +1,247 @@
+"""Triggers wait together: one thread, one login, one poll for all of one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from airflow_provider_hvsms.sandbox import Fault, Sandbox
+from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchTrigger
+
+
+def trigger(*batch_ids: str, **arguments: Any) -> HvsmsBatchTrigger:
+    return HvsmsBatchTrigger(batch_ids=batch_ids, **{"poll_interval": 0.05, **arguments})
+
+
+async def first_event(waiting: HvsmsBatchTrigger) -> Any:
+    async for event in waiting.run():
+        return event.payload
+    raise AssertionError("a trigger ended without an event")
+
+
+def run_all(*triggers: HvsmsBatchTrigger, meanwhile: Callable[[], Any] = lambda: None) -> list[Any]:
+    """The events of all triggers, in one event loop; `meanwhile` runs in a thread beside it."""
+
+    async def together() -> list[Any]:
+        waiting = [asyncio.create_task(first_event(one)) for one in triggers]
+        await asyncio.to_thread(meanwhile)
+        return await asyncio.wait_for(asyncio.gather(*waiting), timeout=20)
+
+    return asyncio.run(together())
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def _no_watcher_is_left(hvsms_connection: dict[str, Any]) -> Iterator[None]:
+    yield
+    wait_for(lambda: not [thread for thread in threading.enumerate() if thread.name == "hvsms-batch-watch"])
+
+
+def test_the_event_comes_when_the_batch_is_completed(sandbox: Sandbox) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=None, rejected=1)
+
+    def complete() -> None:
+        wait_for(lambda: sandbox.counters.reads >= 2)
+        sandbox.store.complete_batch(batch_id)
+
+    [event] = run_all(trigger(batch_id), meanwhile=complete)
+    assert event["status"] == "success"
+    [batch] = event["batches"]
+    assert (batch["id"], batch["status"], batch["batch_size"], batch["rejected_count"]) == (
+        batch_id,
+        "Completed",
+        10,
+        1,
+    )
+
+
+def test_the_event_holds_no_phone_number_and_fits_xcom(sandbox: Sandbox) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=0, from_number="+16505550177")
+    [event] = run_all(trigger(batch_id))
+    assert json.loads(json.dumps(event)) == event
+    assert "6505550177" not in json.dumps(event)
+
+
+def test_several_batches_are_waited_for_together(sandbox: Sandbox) -> None:
+    batch_ids = [sandbox.store.start_batch(size=10, seconds=None) for _ in range(6)]
+
+    def complete_one_after_the_other() -> None:
+        for batch_id in batch_ids:
+            asked = sandbox.counters.reads
+            wait_for(lambda asked=asked: sandbox.counters.reads > asked)  # type: ignore[misc]  # bound in the loop
+            sandbox.store.complete_batch(batch_id)
+
+    [event] = run_all(trigger(*batch_ids), meanwhile=complete_one_after_the_other)
+    assert [batch["id"] for batch in event["batches"]] == batch_ids
+
+
+def test_many_triggers_share_one_login_and_one_request_a_poll(sandbox: Sandbox) -> None:
+    batch_ids = [sandbox.store.start_batch(size=10, seconds=None) for _ in range(100)]
+
+    def watch_and_complete() -> None:
+        wait_for(lambda: sandbox.counters.requests["batches"] >= 4)
+        assert sandbox.counters.requests["batch"] <= 3, "only those that were alone at the beginning"
+        for batch_id in batch_ids:
+            sandbox.store.complete_batch(batch_id)
+
+    events = run_all(*map(trigger, batch_ids), meanwhile=watch_and_complete)
+    assert [event["batches"][0]["id"] for event in events] == batch_ids
+    assert sum(sandbox.counters.logins.values()) == 1
+    assert sandbox.counters.requests["batch"] <= 2 * len(batch_ids)
+
+
+def test_the_last_trigger_that_leaves_ends_the_session(sandbox: Sandbox) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+    run_all(trigger(batch_id))
+    wait_for(lambda: sandbox.counters.revokes == 1)
+
+
+def test_a_cancelled_trigger_leaves_the_others_alone(sandbox: Sandbox) -> None:
+    staying, going = (sandbox.store.start_batch(size=10, seconds=None) for _ in range(2))
+
+    async def story() -> Any:
+        tasks = [asyncio.create_task(first_event(trigger(batch_id))) for batch_id in (staying, going)]
+        await asyncio.to_thread(wait_for, lambda: sandbox.counters.reads >= 2)
+        tasks[1].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[1]
+        sandbox.store.complete_batch(staying)
+        return await asyncio.wait_for(tasks[0], timeout=10)
+
+    assert asyncio.run(story())["batches"][0]["id"] == staying
+
+
+def test_the_last_trigger_that_is_cancelled_ends_the_session(sandbox: Sandbox) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=None)
+
+    async def story() -> None:
+        task = asyncio.create_task(first_event(trigger(batch_id)))
+        await asyncio.to_thread(wait_for, lambda: sandbox.counters.reads >= 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(story())
+    wait_for(lambda: sandbox.counters.revokes == 1)
+
+
+def test_each_trigger_gets_its_own_interval(sandbox: Sandbox) -> None:
+    quick, slow = (sandbox.store.start_batch(size=10, seconds=None) for _ in range(2))
+
+    def watch() -> None:
+        wait_for(lambda: sandbox.counters.reads >= 12)
+        paths = [entry.path for entry in sandbox.counters.log]
+        assert sum(path.endswith(slow) for path in paths) <= 2
+        sandbox.store.complete_batch(quick)
+        sandbox.store.complete_batch(slow)
+
+    run_all(trigger(quick), trigger(slow, poll_interval=0.9), meanwhile=watch)
+
+
+def test_an_interval_may_double(sandbox: Sandbox) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=None)
+
+    def watch() -> None:
+        wait_for(lambda: sandbox.counters.reads >= 5)
+        times = [entry.time for entry in sandbox.counters.log]
+        assert times[4] - times[3] > 2 * (times[1] - times[0])
+        sandbox.store.complete_batch(batch_id)
+
+    run_all(trigger(batch_id, poll_interval=0.02, longest_poll_interval=10), meanwhile=watch)
+
+
+def test_an_unknown_batch_fails_its_own_trigger_only(sandbox: Sandbox) -> None:
+    known = sandbox.store.start_batch(size=10, seconds=None)
+
+    def complete() -> None:
+        wait_for(lambda: sandbox.counters.answers[404] >= 1)
+        sandbox.store.complete_batch(known)
+
+    failed, succeeded = run_all(trigger("no-such-batch"), trigger(known), meanwhile=complete)
+    assert failed["status"] == "error"
+    assert "/batches/no-such-batch" in failed["message"]
+    assert succeeded["status"] == "success"
+
+
+def test_a_batch_that_is_deleted_while_it_is_waited_for_fails_and_is_named(sandbox: Sandbox) -> None:
+    batch_ids = [sandbox.store.start_batch(size=10, seconds=None) for _ in range(5)]
+
+    def delete_and_complete() -> None:
+        wait_for(lambda: sandbox.counters.requests["batches"] >= 2)
+        sandbox.store.delete_batch(batch_ids[0])
+        for batch_id in batch_ids[1:]:
+            sandbox.store.complete_batch(batch_id)
+
+    deleted, others = run_all(trigger(batch_ids[0]), trigger(*batch_ids[1:]), meanwhile=delete_and_complete)
+    assert batch_ids[0] in deleted["message"]
+    assert others["status"] == "success"
+
+
+def test_while_the_service_is_down_no_trigger_is_lost_and_the_log_says_so_once(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.api.transport.TimeLimits.tries", 1)
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+    sandbox.faults.add(Fault.server_error(503), times=4, path="/batches")
+    [event] = run_all(trigger(batch_id))
+    assert event["status"] == "success"
+    assert sandbox.counters.answers[503] == 4
+    assert sum("cannot be looked at now" in message for message in caplog.messages) == 1
+
+
+def test_wrong_credentials_end_all_triggers_with_that_message(
+    sandbox: Sandbox, hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps({**hvsms_connection, "password": "wrong"}))
+    events = run_all(trigger("one"), trigger("two"), trigger("three"))
+    assert all("client secret" in event["message"] for event in events)
+    assert sandbox.counters.failed_logins == 1
+
+
+def test_a_connection_that_cannot_be_used_ends_all_triggers_with_that_message(
+    hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps({**hvsms_connection, "extra": {}}))
+    events = run_all(trigger("one"), trigger("two"))
+    assert all("jwt_token and username are both missing" in event["message"] for event in events)
+
+
+def test_a_status_that_nobody_has_seen_is_waited_on_and_logged_once(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=None, status="Paused")
+
+    def complete() -> None:
+        wait_for(lambda: sandbox.counters.reads >= 3)
+        sandbox.store.complete_batch(batch_id)
+
+    [event] = run_all(trigger(batch_id), meanwhile=complete)
+    assert event["status"] == "success"
+    assert sum("'Paused'" in message for message in caplog.messages) == 1
+
+
+def test_a_trigger_may_be_told_not_to_look_before_a_moment(sandbox: Sandbox) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+    moment = datetime.now(timezone.utc) + timedelta(seconds=0.4)
+    run_all(trigger(batch_id, not_before=moment.isoformat()))
+    assert sandbox.counters.log[0].time >= moment.timestamp()
+
+
+def test_a_trigger_can_be_made_again_from_what_it_serializes_to() -> None:
+    original = trigger("one", "two", longest_poll_interval=9.0)
+    path, arguments = json.loads(json.dumps(original.serialize()))
+    assert path == "airflow_provider_hvsms.triggers.hvsms.HvsmsBatchTrigger"
+    assert HvsmsBatchTrigger(**arguments).serialize() == original.serialize()
