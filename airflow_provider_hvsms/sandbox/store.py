@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -48,6 +49,7 @@ class Store:
         self._history = History(settings.messages, settings.days, settings.seed, end)
         # Replaced as a whole and never changed in place: a reader keeps the tuple that it took.
         self._added: tuple[Message | RawMessage, ...] = ()
+        self._added_of: defaultdict[str, dict[int, Message]] = defaultdict(dict)
         self._batches: tuple[Batch | RawBatch, ...] = tuple(self._history.batches)
         self._by_id: dict[str, Batch | RawBatch] = {batch.id: batch for batch in self._history.batches}
         self._costs: dict[str, float] = {}
@@ -156,7 +158,7 @@ class Store:
         """Return a batch's messages by order of creation, those to come too."""
         wanted = Selection(batch.created, _LAST[0], batch.id)
         past = self._past(wanted, (batch.created, 0), _LAST)
-        added = [one for one in self._added if isinstance(one, Message) and one.batch_id == batch.id]
+        added = sorted(self._added_of.get(batch.id, {}).values(), key=_key)
         return [*map(self._history.message, past), *added]
 
     def visible_batches(self, now: int) -> list[Batch | RawBatch]:
@@ -314,14 +316,11 @@ class Store:
         """Complete a live batch now; its messages that were still to come are created now."""
         with self._lock:
             now, batch = self.now, self._known(batch_id)
-            early = [
-                one
-                for one in self._added
-                if isinstance(one, Message) and one.batch_id == batch_id and one.created > now
-            ]
+            early = [one for one in self._added_of[batch_id].values() if one.created > now]
             moved = {one.id: replace(one, created=now) for one in early}
             kept = [one for one in self._added if not (isinstance(one, Message) and one.id in moved)]
             self._added = tuple(sorted([*kept, *moved.values()], key=_key))
+            self._added_of[batch_id].update(moved)
             self._put_batch(batch_id, replace(batch, completed=now))
 
     def delete_batch(self, batch_id: str) -> None:
@@ -372,6 +371,7 @@ class Store:
             self._added = tuple(sorted([*self._added, *messages], key=_key))
             for message in messages:
                 if isinstance(message, Message) and message.batch_id is not None:
+                    self._added_of[message.batch_id][message.id] = message
                     self._costs.pop(message.batch_id, None)
 
     def _put_batch(self, shown_id: str, batch: Batch | RawBatch) -> None:

@@ -20,7 +20,10 @@ _LONGEST_PAUSE = 300.0
 """Seconds between two tries while the service is down."""
 
 _TOGETHER = 0.1
-"""What is due within this share of its interval is looked at now, so that one poll serves all."""
+"""Share of an interval by which a look may come early, so that one poll serves all and ends in time."""
+
+_GATHERING = 0.2
+"""Seconds before the first look at most, for others that begin at the same time."""
 
 _KNOWN_UNFINISHED = frozenset({"Queued", "Processing", "Sent"})
 
@@ -68,8 +71,13 @@ class Wait:
     def is_due_with(self, now: float) -> bool:
         return self.due <= now + _TOGETHER * self.interval.first
 
-    def looked(self, now: float) -> None:
-        self.due = now + self.interval.after(self._looks)
+    def looked(self, began: float, ended: float) -> None:
+        """Plan the next look so that it ends within an interval of this one's beginning.
+
+        So a completion is known within one interval, also when looking takes a while.
+        """
+        pause = self.interval.after(self._looks)
+        self.due = began + max(pause / 2, (1 - _TOGETHER) * pause - (ended - began))
         self._looks += 1
 
     def fail(self, reason: str) -> None:
@@ -98,8 +106,9 @@ class BatchWatch:
         self._connect = connect
         self._clock = clock
         self._changed = threading.Condition()
-        self._waits: list[Wait] = []
+        self._waits: dict[Wait, None] = {}
         self._ended = False
+        self._asleep = False
         self._failures = 0
         self._unseen_statuses: set[str] = set()
 
@@ -110,17 +119,22 @@ class BatchWatch:
                 return False
             if not self._waits:
                 threading.Thread(target=self._run, name="hvsms-batch-watch", daemon=True).start()
-            wait.due = self._clock()
-            self._waits.append(wait)
-            self._changed.notify_all()
+            wait.due = self._clock() + min(_GATHERING, wait.interval.first)
+            self._waits[wait] = None
+            self._wake()
         return True
 
     def leave(self, wait: Wait) -> None:
-        """Take a wait out, over or not; the last one ends the watch and its session."""
+        """Take a wait out that is not over; the last one ends the watch and its session."""
         with self._changed:
-            if wait in self._waits:
-                self._waits.remove(wait)
-                self._changed.notify_all()
+            self._waits.pop(wait, None)
+            self._wake()
+
+    def _wake(self) -> None:
+        # Once is enough: a thousand triggers that begin at once must not hand the lock to and fro.
+        if self._asleep:
+            self._asleep = False
+            self._changed.notify()
 
     def _run(self) -> None:
         try:
@@ -142,12 +156,15 @@ class BatchWatch:
                 next_due = min(wait.due for wait in self._waits)
                 if next_due <= now:
                     return [wait for wait in self._waits if wait.is_due_with(now)]
+                self._asleep = True
                 self._changed.wait(next_due - now)
+                self._asleep = False
             self._ended = True
             return []
 
     def _poll(self, lookup: BatchLookup, waits: list[Wait]) -> None:
         pending = {batch_id for wait in waits for batch_id in wait.pending}
+        began = self._clock()
         try:
             found = lookup.look(pending)
         except FinalError:
@@ -157,7 +174,7 @@ class BatchWatch:
             return
         self._note_recovery()
         for wait in waits:
-            wait.looked(self._clock())
+            wait.looked(began, self._clock())
             self._settle(wait, found)
 
     def _settle(self, wait: Wait, found: Mapping[str, Batch | NotFound | InvalidRecord]) -> None:
@@ -197,7 +214,7 @@ class BatchWatch:
     def _end_all(self, reason: str) -> None:
         with self._changed:
             self._ended = True
-            waits, self._waits = self._waits, []
+            waits, self._waits = list(self._waits), {}
         for wait in waits:
             wait.fail(reason)
 
@@ -207,7 +224,7 @@ _joining = threading.Lock()
 
 
 def join_watch(hvsms_conn_id: str, wait: Wait, connect: Connect) -> BatchWatch:
-    """Add a wait to the connection's watch in this process; leave the watch that is returned when it is over."""
+    """Add a wait to the connection's watch in this process; it leaves by itself when it is over."""
     with _joining:
         watch = _watches.get(hvsms_conn_id)
         if watch is None or not watch.join(wait):

@@ -9,9 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
-from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.hooks.batch_summary import as_summary
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.triggers.batch_watch import Outcome, PollInterval, Wait, join_watch
@@ -82,21 +80,12 @@ class HvsmsBatchTrigger(BaseTrigger):
 
         interval = PollInterval(self.poll_interval, self.longest_poll_interval)
         wait = Wait(self.batch_ids, interval, tell)
-        watch = join_watch(self.hvsms_conn_id, wait, lambda: _connect(self.hvsms_conn_id, loop))
+        watch = join_watch(self.hvsms_conn_id, wait, HvsmsHook(self.hvsms_conn_id).get_conn)
         try:
             return await over
-        finally:
+        except asyncio.CancelledError:
             watch.leave(wait)
-
-
-def _connect(hvsms_conn_id: str, loop: asyncio.AbstractEventLoop) -> MessageStoreClient:
-    """From the watcher's thread: the triggerer hands connections out only to what its event loop runs."""
-    return asyncio.run_coroutine_threadsafe(_client_of(hvsms_conn_id), loop).result()
-
-
-async def _client_of(hvsms_conn_id: str) -> MessageStoreClient:
-    client: MessageStoreClient = await sync_to_async(HvsmsHook(hvsms_conn_id).get_conn)()
-    return client
+            raise
 
 
 def _event(**payload: Any) -> TriggerEvent:

@@ -1,0 +1,243 @@
+"""Sensors wait in every mode as Airflow's users expect, and return what they waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.sandbox import Fault, Sandbox
+from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor, HvsmsIntervalBatchesSensor
+from tests.history import DAY, last_day
+
+
+def batch_sensor(**arguments: Any) -> HvsmsBatchSensor:
+    return HvsmsBatchSensor(task_id="wait", **{"poke_interval": 0.05, "timeout": 20, "deferrable": False, **arguments})
+
+
+def interval_sensor(**arguments: Any) -> HvsmsIntervalBatchesSensor:
+    given = {"poke_interval": 0.05, "timeout": 20, "deferrable": False, **arguments}
+    return HvsmsIntervalBatchesSensor(task_id="wait", **given)
+
+
+def after(sandbox: Sandbox, reads: int, action: Callable[[], Any]) -> threading.Thread:
+    """Act when the sandbox has answered so many reads."""
+
+    def wait_and_act() -> None:
+        deadline = time.monotonic() + 10
+        while sandbox.counters.reads < reads and time.monotonic() < deadline:
+            time.sleep(0.005)
+        action()
+
+    thread = threading.Thread(target=wait_and_act)
+    thread.start()
+    return thread
+
+
+def fire(deferral: TaskDeferred) -> dict[str, Any]:
+    """What the triggerer would send for a deferred task."""
+
+    async def first() -> dict[str, Any]:
+        async for event in deferral.trigger.run():
+            payload: dict[str, Any] = event.payload
+            return payload
+        raise AssertionError("a trigger ended without an event")
+
+    return asyncio.run(asyncio.wait_for(first(), timeout=10))
+
+
+def resume(sensor: Any, deferral: TaskDeferred, context: Any) -> Any:
+    return getattr(sensor, deferral.method_name)(context, event=fire(deferral), **(deferral.kwargs or {}))
+
+
+def test_a_batch_is_waited_for_and_returned_without_phone_numbers(sandbox: Sandbox, context: Any) -> None:
+    batch_id = sandbox.store.start_batch(size=1_000, seconds=None, from_number="+16505550177", rejected=2)
+    after(sandbox, 2, lambda: sandbox.store.complete_batch(batch_id))
+    [batch] = batch_sensor(batch_id=batch_id).execute(context)
+    assert (batch["id"], batch["status"], batch["batch_size"], batch["rejected_count"]) == (
+        batch_id, "Completed", 1_000, 2,
+    )  # fmt: skip
+    assert "6505550177" not in json.dumps(batch)
+
+
+def test_the_progress_is_logged_in_words(sandbox: Sandbox, context: Any, task_log: Callable[[], str]) -> None:
+    created = datetime.now(timezone.utc)
+    sandbox.store.add_batch(created=created, completed=None, size=1_000, processed=350, batch_id="b")
+    with pytest.raises(AirflowSensorTimeout):
+        batch_sensor(batch_id="b", timeout=0.01).execute(context)
+    assert "Batch b is Processing: 350 of 1,000 processed, 0 rejected." in task_log()
+
+
+def test_a_poke_sensor_logs_in_once(sandbox: Sandbox, context: Any) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=None)
+    after(sandbox, 5, lambda: sandbox.store.complete_batch(batch_id))
+    batch_sensor(batch_id=batch_id).execute(context)
+    assert (sum(sandbox.counters.logins.values()), sandbox.counters.revokes) == (1, 1)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_several_batches_are_waited_for_and_one_named_twice_once(sandbox: Sandbox, context: Any, as_text: bool) -> None:
+    batch_ids = [sandbox.store.start_batch(size=10, seconds=0) for _ in range(2)]
+    named = [*batch_ids, batch_ids[0]]
+    result = batch_sensor(batch_id=", ".join(named) if as_text else named).execute(context)
+    assert [batch["id"] for batch in result] == batch_ids
+    assert sandbox.counters.reads == 2
+
+
+def test_an_unknown_batch_fails_at_once(sandbox: Sandbox, context: Any) -> None:
+    with pytest.raises(AirflowFailException, match="/batches/no-such-batch.*404"):
+        batch_sensor(batch_id="no-such-batch").execute(context)
+
+
+def test_an_unknown_batch_skips_with_soft_fail(sandbox: Sandbox, context: Any) -> None:
+    with pytest.raises(AirflowSkipException):
+        batch_sensor(batch_id="no-such-batch", soft_fail=True).execute(context)
+
+
+def test_a_batch_that_takes_too_long_times_out(sandbox: Sandbox, context: Any) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=None)
+    with pytest.raises(AirflowSensorTimeout):
+        batch_sensor(batch_id=batch_id, timeout=0.01).execute(context)
+
+
+def test_a_poke_that_the_service_cannot_answer_is_one_too_early(
+    sandbox: Sandbox, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.api.transport.TimeLimits.tries", 1)
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+    sandbox.faults.add(Fault.server_error(503), times=2, path="/batches")
+    assert batch_sensor(batch_id=batch_id).execute(context)[0]["status"] == "Completed"
+
+
+@pytest.mark.parametrize("rendered", ["", "None", None, [], ["a", ""]])
+def test_an_id_that_renders_to_nothing_fails_at_once(sandbox: Sandbox, context: Any, rendered: Any) -> None:
+    for deferrable in (False, True):
+        sensor = batch_sensor(batch_id="{{ params.x }}", deferrable=deferrable)
+        sensor.batch_id = rendered
+        with pytest.raises(AirflowFailException, match="batch_id is"):
+            sensor.execute(context)
+    assert sandbox.counters.reads == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"batch_id": []}, "batch_id"),
+        ({"batch_id": ""}, "batch_id"),
+        ({"batch_id": "b", "poke_interval": 0}, "poke_interval"),
+        ({"batch_id": "b", "poke_interval": -1}, "poke_interval|non-negative"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_when_the_dag_is_parsed(arguments: dict[str, Any], complaint: str) -> None:
+    # Airflow itself refuses a negative interval, with an error of its own.
+    with pytest.raises(Exception, match=complaint) as refusal:
+        batch_sensor(**arguments)
+    assert isinstance(refusal.value, InvalidRequest) or arguments.get("poke_interval") == -1
+
+
+def test_a_deferrable_sensor_asks_nothing_in_the_worker(sandbox: Sandbox, context: Any) -> None:
+    """A thousand of them at once would otherwise log in a thousand times."""
+    sensor = batch_sensor(batch_id="b", deferrable=True)
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor.execute(context)
+    assert sandbox.counters.snapshot()["answers"] == {}
+    assert deferral.value.timeout == pytest.approx(timedelta(seconds=20), abs=timedelta(seconds=1))
+
+
+def test_a_deferrable_sensor_returns_the_same_as_a_poking_one(sandbox: Sandbox, context: Any) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+    sensor = batch_sensor(batch_id=batch_id, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor.execute(context)
+    assert resume(sensor, deferral.value, context) == batch_sensor(batch_id=batch_id).execute(context)
+
+
+def test_a_deferred_sensor_fails_with_the_triggers_message(sandbox: Sandbox, context: Any) -> None:
+    sensor = batch_sensor(batch_id="no-such-batch", deferrable=True)
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor.execute(context)
+    with pytest.raises(AirflowFailException, match="/batches/no-such-batch.*404"):
+        resume(sensor, deferral.value, context)
+
+
+def test_an_exponential_backoff_goes_along_into_the_triggerer(sandbox: Sandbox, context: Any) -> None:
+    sensor = batch_sensor(
+        batch_id="b", deferrable=True, exponential_backoff=True, max_wait=timedelta(minutes=5), poke_interval=30
+    )
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor.execute(context)
+    arguments = deferral.value.trigger.serialize()[1]
+    assert (arguments["poll_interval"], arguments["longest_poll_interval"]) == (30, 300)
+
+
+def test_all_batches_of_the_interval_are_waited_for_by_one_list_a_poke(sandbox: Sandbox, context: Any) -> None:
+    start, end = last_day(sandbox)
+    late = sandbox.store.add_batch(created=end - timedelta(minutes=1), completed=None, size=10).id
+    after(sandbox, 3, lambda: sandbox.store.complete_batch(late))
+    result = interval_sensor().execute(context)
+    expected = [batch.id for batch in sandbox.store.batches if start <= batch.creation_time < end]
+    assert sorted(batch["id"] for batch in result) == sorted(expected)
+    assert set(sandbox.counters.requests) == {"batches"}
+
+
+def test_only_the_senders_batches_are_waited_for(sandbox: Sandbox, context: Any) -> None:
+    _, end = last_day(sandbox)
+    sandbox.store.add_batch(created=end - timedelta(minutes=1), completed=None, size=1, from_number="+16505550177")
+    sender = sandbox.store.batches[0].from_number
+    result = interval_sensor(from_number=sender).execute(context)
+    assert {batch["status"] for batch in result} == {"Completed"}
+
+
+def test_an_interval_without_batches_is_over_at_once(sandbox: Sandbox, context: Any) -> None:
+    long_ago = {"date_from": "2001-01-01T00:00:00Z", "date_to": "2001-01-02T00:00:00Z"}
+    assert interval_sensor(**long_ago).execute(context) == []
+
+
+def test_an_interval_that_is_not_over_is_waited_for_and_said(
+    sandbox: Sandbox, context: Any, task_log: Callable[[], str]
+) -> None:
+    today = {"data_interval_start": last_day(sandbox)[1], "data_interval_end": last_day(sandbox)[1] + 2 * DAY}
+    with pytest.raises(AirflowSensorTimeout):
+        interval_sensor(timeout=0.01).execute(today)
+    assert "The window ends at" in task_log()
+    assert sandbox.counters.reads == 0
+
+
+def test_an_empty_interval_fails_at_once(sandbox: Sandbox, context: Any) -> None:
+    context["data_interval_start"] = context["data_interval_end"]
+    with pytest.raises(AirflowFailException, match="data interval is empty"):
+        interval_sensor().execute(context)
+
+
+def test_an_interval_can_be_waited_for_in_the_triggerer(sandbox: Sandbox, context: Any) -> None:
+    _, end = last_day(sandbox)
+    late = sandbox.store.add_batch(created=end - timedelta(minutes=1), completed=None, size=10).id
+    sensor = interval_sensor(deferrable=True)
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor.execute(context)
+    assert deferral.value.trigger.serialize()[1]["batch_ids"] == [late]
+    after(sandbox, sandbox.counters.reads + 1, lambda: sandbox.store.complete_batch(late))
+    assert late in [batch["id"] for batch in resume(sensor, deferral.value, context)]
+
+
+def test_a_deferred_interval_that_is_not_over_is_looked_at_when_it_is(sandbox: Sandbox, context: Any) -> None:
+    now = datetime.now(timezone.utc)
+    soon = {"data_interval_start": now - DAY, "data_interval_end": now + timedelta(seconds=0.5)}
+    sensor = interval_sensor(deferrable=True, from_number="+1000")
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor.execute(soon)
+    assert resume(sensor, deferral.value, soon) == []
+    assert datetime.now(timezone.utc) >= soon["data_interval_end"]
