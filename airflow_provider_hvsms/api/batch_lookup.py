@@ -49,7 +49,7 @@ class BatchLookup:
         """
         self._lists = self._lists or len(batch_ids) > _FEW
         found: dict[str, Batch | NotFound | InvalidRecord] = {}
-        if self._lists:
+        if self._lists and batch_ids:
             found.update(self._listed(batch_ids, _UNFINISHED))
             left = _without(batch_ids, found)
             if len(left) > _FEW:

@@ -7,12 +7,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
 from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.api.errors import FinalError, HvsmsError, InvalidRecord, NotFound
+from airflow_provider_hvsms.api.filters import BatchFilter
 from airflow_provider_hvsms.api.records import Batch
+from airflow_provider_hvsms.api.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -53,22 +56,19 @@ class PollInterval:
         return min(self.longest, self.first * 2.0 ** min(looks, 60))
 
 
-class Wait:
-    """One trigger's wait for some batches.
+class Member:
+    """Someone for whom the watch looks at batches again and again.
 
-    :param tell: called once, from the watcher's thread, when the wait is over.
+    :param interval: between two looks.
     """
 
-    def __init__(self, batch_ids: Collection[str], interval: PollInterval, tell: Callable[[Outcome], None]) -> None:
-        self.pending = set(batch_ids)
-        self.completed: dict[str, Batch] = {}
-        self.due = 0.0
-        self._order = tuple(dict.fromkeys(batch_ids))
+    def __init__(self, interval: PollInterval) -> None:
         self.interval = interval
+        self.due = 0.0
         self._looks = 0
-        self._tell = tell
 
     def is_due_with(self, now: float) -> bool:
+        """Whether it is so nearly due that it can go along with what is due now."""
         return self.due <= now + _TOGETHER * self.interval.first
 
     def looked(self, began: float, ended: float) -> None:
@@ -81,10 +81,61 @@ class Wait:
         self._looks += 1
 
     def fail(self, reason: str) -> None:
+        """Be told that there will be no more looks."""
+        raise NotImplementedError
+
+
+class Wait(Member):
+    """One trigger's wait for some batches.
+
+    :param tell: called once, from the watch's thread, when the wait is over.
+    """
+
+    def __init__(self, batch_ids: Collection[str], interval: PollInterval, tell: Callable[[Outcome], None]) -> None:
+        super().__init__(interval)
+        self.pending = set(batch_ids)
+        self.completed: dict[str, Batch] = {}
+        self._order = tuple(dict.fromkeys(batch_ids))
+        self._tell = tell
+
+    def fail(self, reason: str) -> None:
         self._tell(Outcome(failure=reason))
 
     def succeed(self) -> None:
+        """Be told that all are completed."""
         self._tell(Outcome(batches=tuple(self.completed[batch_id] for batch_id in self._order)))
+
+
+class Follow(Member):
+    """One stream that follows all batches created of late.
+
+    :param reach: how long ago a batch may have been created to be seen.
+    :param show: called from the watch's thread, after each look, with those that are completed.
+    :param fail: called once, if there will be no more looks.
+    """
+
+    def __init__(
+        self,
+        wanted: BatchFilter,
+        reach: timedelta,
+        interval: PollInterval,
+        *,
+        show: Callable[[list[Batch]], None],
+        fail: Callable[[str], None],
+    ) -> None:
+        super().__init__(interval)
+        self._wanted = wanted
+        self._reach = reach
+        self._show = show
+        self._fail = fail
+
+    def look(self, client: MessageStoreClient) -> None:
+        now = datetime.now(timezone.utc)
+        pages = client.batch_pages(Window(now - self._reach, now), self._wanted, on_invalid="quarantine")
+        self._show([batch for page in pages for batch in page.records if batch.status == COMPLETED])
+
+    def fail(self, reason: str) -> None:
+        self._fail(reason)
 
 
 class Connect(Protocol):
@@ -94,10 +145,10 @@ class Connect(Protocol):
 
 
 class BatchWatch:
-    """Looks at the batches of all waits, each at its interval, with as few requests as can be.
+    """Looks at batches for all its members, each at its interval, with as few requests as can be.
 
-    While the service is down it goes on trying with growing pauses and says so once; no wait is lost. Credentials that
-    are refused end all waits, a batch that is not there ends those for it.
+    While the service is down it goes on trying with growing pauses and says so once; no member is lost. Credentials
+    that are refused end it for all, a batch that is not there ends the waits for it.
 
     :param clock: seconds that only go forward.
     """
@@ -106,28 +157,28 @@ class BatchWatch:
         self._connect = connect
         self._clock = clock
         self._changed = threading.Condition()
-        self._waits: dict[Wait, None] = {}
+        self._members: dict[Member, None] = {}
         self._ended = False
         self._asleep = False
         self._failures = 0
         self._unseen_statuses: set[str] = set()
 
-    def join(self, wait: Wait) -> bool:
-        """Add a wait, unless the watch has ended already; the first one starts it."""
+    def join(self, member: Member) -> bool:
+        """Add a member, unless the watch has ended already; the first one starts it."""
         with self._changed:
             if self._ended:
                 return False
-            if not self._waits:
+            if not self._members:
                 threading.Thread(target=self._run, name="hvsms-batch-watch", daemon=True).start()
-            wait.due = self._clock() + min(_GATHERING, wait.interval.first)
-            self._waits[wait] = None
+            member.due = self._clock() + min(_GATHERING, member.interval.first)
+            self._members[member] = None
             self._wake()
         return True
 
-    def leave(self, wait: Wait) -> None:
-        """Take a wait out that is not over; the last one ends the watch and its session."""
+    def leave(self, member: Member) -> None:
+        """Take a member out; the last one ends the watch and its session."""
         with self._changed:
-            self._waits.pop(wait, None)
+            self._members.pop(member, None)
             self._wake()
 
     def _wake(self) -> None:
@@ -140,41 +191,47 @@ class BatchWatch:
         try:
             with self._connect() as client:
                 lookup = BatchLookup(client)
-                while waits := self._wait_until_due():
-                    self._poll(lookup, waits)
+                while due := self._wait_until_due():
+                    self._poll(client, lookup, due)
         except FinalError as error:
             self._end_all(str(error))
         except Exception as error:
-            # Whatever it is: a wait that nobody looks after would never end.
+            # Whatever it is: a member that nobody looks after would wait for ever.
             log.exception("The watch for batches broke.")
             self._end_all(f"The watch for batches broke: {type(error).__name__}: {error}")
 
-    def _wait_until_due(self) -> list[Wait]:
+    def _wait_until_due(self) -> list[Member]:
         with self._changed:
-            while self._waits:
+            while self._members:
                 now = self._clock()
-                next_due = min(wait.due for wait in self._waits)
+                next_due = min(member.due for member in self._members)
                 if next_due <= now:
-                    return [wait for wait in self._waits if wait.is_due_with(now)]
+                    return [member for member in self._members if member.is_due_with(now)]
                 self._asleep = True
                 self._changed.wait(next_due - now)
                 self._asleep = False
             self._ended = True
             return []
 
-    def _poll(self, lookup: BatchLookup, waits: list[Wait]) -> None:
-        pending = {batch_id for wait in waits for batch_id in wait.pending}
+    def _poll(self, client: MessageStoreClient, lookup: BatchLookup, due: list[Member]) -> None:
         began = self._clock()
         try:
-            found = lookup.look(pending)
+            self._look_at_waits(lookup, [member for member in due if isinstance(member, Wait)])
+            for member in due:
+                if isinstance(member, Follow):
+                    member.look(client)
         except FinalError:
             raise
         except HvsmsError as error:
-            self._pause(waits, error)
+            self._pause(due, error)
             return
         self._note_recovery()
+        for member in due:
+            member.looked(began, self._clock())
+
+    def _look_at_waits(self, lookup: BatchLookup, waits: list[Wait]) -> None:
+        found = lookup.look({batch_id for wait in waits for batch_id in wait.pending})
         for wait in waits:
-            wait.looked(began, self._clock())
             self._settle(wait, found)
 
     def _settle(self, wait: Wait, found: Mapping[str, Batch | NotFound | InvalidRecord]) -> None:
@@ -193,13 +250,13 @@ class BatchWatch:
             self.leave(wait)
             wait.succeed()
 
-    def _pause(self, waits: list[Wait], error: HvsmsError) -> None:
+    def _pause(self, due: list[Member], error: HvsmsError) -> None:
         if not self._failures:
             log.warning("The batches cannot be looked at now, and will be as soon as it is possible again: %s", error)
         self._failures += 1
-        pause = min(_LONGEST_PAUSE, min(wait.interval.first for wait in waits) * 2.0 ** min(self._failures, 60))
-        for wait in waits:
-            wait.due = self._clock() + pause
+        pause = min(_LONGEST_PAUSE, min(member.interval.first for member in due) * 2.0 ** min(self._failures, 60))
+        for member in due:
+            member.due = self._clock() + pause
 
     def _note_recovery(self) -> None:
         if self._failures:
@@ -214,20 +271,20 @@ class BatchWatch:
     def _end_all(self, reason: str) -> None:
         with self._changed:
             self._ended = True
-            waits, self._waits = list(self._waits), {}
-        for wait in waits:
-            wait.fail(reason)
+            members, self._members = list(self._members), {}
+        for member in members:
+            member.fail(reason)
 
 
 _watches: dict[str, BatchWatch] = {}
 _joining = threading.Lock()
 
 
-def join_watch(hvsms_conn_id: str, wait: Wait, connect: Connect) -> BatchWatch:
-    """Add a wait to the connection's watch in this process; it leaves by itself when it is over."""
+def join_watch(hvsms_conn_id: str, member: Member, connect: Connect) -> BatchWatch:
+    """Add a member to the connection's watch in this process. A wait leaves by itself when it is over."""
     with _joining:
         watch = _watches.get(hvsms_conn_id)
-        if watch is None or not watch.join(wait):
+        if watch is None or not watch.join(member):
             watch = _watches[hvsms_conn_id] = BatchWatch(connect)
-            watch.join(wait)
+            watch.join(member)
         return watch

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from airflow.triggers import base as triggers
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.api.filters import BatchFilter
+from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.hooks.batch_summary import as_summary
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
-from airflow_provider_hvsms.triggers.batch_watch import Outcome, PollInterval, Wait, join_watch
+from airflow_provider_hvsms.triggers.batch_watch import Follow, Outcome, PollInterval, Wait, join_watch
+
+log = logging.getLogger(__name__)
+
+_ANNOUNCED = "hvsms_announced_batches"
+"""The name under which announced batches, id -> creation, are kept in an asset's state store."""
+
+_UNTIL_EVENTS_LEFT = 2.0
+"""Seconds; the triggerer hands events on about once a second."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 600.0
+"""Seconds between tries to follow batches with a connection that cannot be used."""
 
 
 class HvsmsBatchTrigger(BaseTrigger):
@@ -86,6 +102,152 @@ class HvsmsBatchTrigger(BaseTrigger):
         except asyncio.CancelledError:
             watch.leave(wait)
             raise
+
+
+# Airflow 2 has no asset watchers; the trigger for them can then be imported, and is of no use.
+_EventTrigger: Any = getattr(triggers, "BaseEventTrigger", BaseTrigger)
+
+
+class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # its base depends on Airflow
+    """For `AssetWatcher` (Airflow 3): one event for each batch that completes, without phone numbers.
+
+    The event is `{"id", "status", "batch_size", "processed_count", "rejected_count", "cost", "creation_time"}`. It
+    begins with what completes from now on. On Airflow 3.3 and later its place is kept in the asset's state store, so
+    that a restarted triggerer neither repeats nor misses a batch; before 3.3 a restart begins from now again. A
+    triggerer that was down for longer than `reach` misses what completed before that.
+
+    Triggers with the same arguments share one look a poll; all triggers of one connection share one thread and login.
+
+    :param hvsms_conn_id: the connection to the message store.
+    :param from_number: only batches sent from this number.
+    :param poll_interval: seconds between two looks, each of which lists the batches created within `reach`.
+    :param reach: seconds that may pass from a batch's creation to its completion; a day, as large ones take hours.
+    """
+
+    def __init__(
+        self,
+        *,
+        hvsms_conn_id: str = HvsmsHook.default_conn_name,
+        from_number: str | None = None,
+        poll_interval: float = 60.0,
+        reach: float = 86_400.0,
+    ) -> None:
+        super().__init__()
+        if poll_interval <= 0:
+            raise InvalidRequest(f"poll_interval is {poll_interval}; it must be longer than zero seconds.")
+        BatchFilter(from_number=from_number)
+        self.hvsms_conn_id = hvsms_conn_id
+        self.from_number = from_number
+        self.poll_interval = poll_interval
+        self.reach = reach
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "hvsms_conn_id": self.hvsms_conn_id,
+                "from_number": self.from_number,
+                "poll_interval": self.poll_interval,
+                "reach": self.reach,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
+            yield event
+
+    def shared_stream_key(self) -> tuple[Any, ...]:
+        """Which triggers see the same: those with the same arguments (Airflow 3.3)."""
+        return ("hvsms", *self.serialize()[1].values())
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
+        """After each look, the batches that are completed of those created within `reach`. It never ends.
+
+        Airflow makes a watcher that failed again within seconds, so trouble is waited out here.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async for completed in _completed_batches(**kwargs):
+                    pause = _FIRST_PAUSE
+                    yield completed
+            except WatchEnded as error:
+                log.warning("Batches cannot be followed; next try in %.0f s: %s", pause, error)
+                await asyncio.sleep(pause)
+                pause = min(_LONGEST_PAUSE, 2 * pause)
+
+    async def filter_shared_stream(
+        self, shared_stream: AsyncIterator[list[dict[str, Any]]]
+    ) -> AsyncIterator[TriggerEvent]:
+        """An event for each completed batch that was not announced before."""
+        announced = await self._announced()
+        async for completed in shared_stream:
+            if announced is None:
+                announced = _by_id(completed)
+                await self._note(announced)
+            new = [batch for batch in completed if batch["id"] not in announced]
+            for batch in sorted(new, key=lambda batch: str(batch["creation_time"])):
+                yield _event(**batch)
+            if new:
+                # The place is noted when the events have left this process: what is lost with it comes again.
+                await asyncio.sleep(_UNTIL_EVENTS_LEFT)
+                announced = {**self._within_reach(announced), **_by_id(completed)}
+                await self._note(announced)
+
+    def _within_reach(self, announced: dict[str, str]) -> dict[str, str]:
+        oldest = datetime.now(timezone.utc) - timedelta(seconds=2 * self.reach)
+        return {batch_id: created for batch_id, created in announced.items() if _moment(created) >= oldest}
+
+    async def _announced(self) -> dict[str, str] | None:
+        store = getattr(self, "asset_state_store", None)
+        found: dict[str, str] | None = None if store is None else await store.aget(_ANNOUNCED)
+        return found
+
+    async def _note(self, announced: dict[str, str]) -> None:
+        store = getattr(self, "asset_state_store", None)
+        if store is not None:
+            await store.aset(_ANNOUNCED, announced)
+
+
+class WatchEnded(Exception):
+    """The watch of the connection cannot go on."""
+
+
+async def _completed_batches(
+    hvsms_conn_id: str, from_number: str | None, poll_interval: float, reach: float
+) -> AsyncIterator[list[dict[str, Any]]]:
+    loop = asyncio.get_running_loop()
+    looks: asyncio.Queue[list[Batch] | WatchEnded] = asyncio.Queue()
+
+    def put(look: list[Batch] | WatchEnded) -> None:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(looks.put_nowait, look)
+
+    follow = Follow(
+        BatchFilter(from_number=from_number),
+        timedelta(seconds=reach),
+        PollInterval(poll_interval),
+        show=put,
+        fail=lambda reason: put(WatchEnded(reason)),
+    )
+    watch = join_watch(hvsms_conn_id, follow, HvsmsHook(hvsms_conn_id).get_conn)
+    try:
+        while True:
+            look = await looks.get()
+            if isinstance(look, WatchEnded):
+                raise look
+            yield [as_summary(batch) for batch in look]
+    finally:
+        watch.leave(follow)
+
+
+def _by_id(batches: list[dict[str, Any]]) -> dict[str, str]:
+    return {batch["id"]: batch["creation_time"] for batch in batches}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _event(**payload: Any) -> TriggerEvent:

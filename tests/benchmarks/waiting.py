@@ -50,15 +50,13 @@ class Result(NamedTuple):
 
 def main() -> int:
     print(f"poll interval {POLL_INTERVAL:g} s")
-    print(
-        f"{'batches':>8}{'requests a poll':>17}{'reads a batch':>15}{'delay, mean':>13}{'longest':>9}{'loop blocked':>14}"
-    )
+    print("batches  requests a poll  reads a batch  delay, mean  longest  loop blocked")
     good = True
     for count in (1, 10, 100, 1_000):
         with _store() as url:
             result = _measure(url, count)
         print(
-            f"{count:>8,}{result.requests_a_poll:>17.2f}{result.reads_a_batch:>15.2f}{result.mean_delay:>11.2f} s"
+            f"{count:>7,}{result.requests_a_poll:>17.2f}{result.reads_a_batch:>15.2f}{result.mean_delay:>11.2f} s"
             f"{result.longest_delay:>7.2f} s{result.longest_block * 1000:>11.0f} ms",
             flush=True,
         )
