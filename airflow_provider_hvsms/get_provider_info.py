@@ -26,6 +26,12 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.operators.hvsms"]},
         ],
+        "sensors": [
+            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.sensors.hvsms"]},
+        ],
+        "triggers": [
+            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.triggers.hvsms"]},
+        ],
         "transfers": [
             {
                 "source-integration-name": _INTEGRATION,

@@ -40,7 +40,7 @@ with DAG(
     statuses = HvsmsGetStatusesOperator(task_id="get_statuses", batch_id=batch_id)
 
     @task.branch
-    def judge(totals: dict[str, Any]) -> str:
+    def judge(totals: Any) -> str:
         return "too_many_failures" if totals["failed_ratio"] > MOST_FAILURES else "go_on"
 
     @task

@@ -58,7 +58,12 @@ def test_the_form_calls_the_standard_fields_by_what_they_hold() -> None:
 
 def test_every_module_that_is_named_can_be_imported() -> None:
     info = get_provider_info()
-    modules = [module for kind in ("hooks", "operators") for entry in info[kind] for module in entry["python-modules"]]
+    modules = [
+        module
+        for kind in ("hooks", "operators", "sensors", "triggers")
+        for entry in info[kind]
+        for module in entry["python-modules"]
+    ]
     modules += [entry["python-module"] for entry in info["transfers"]]
     for module in modules:
         __import__(module)

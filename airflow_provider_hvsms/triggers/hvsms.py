@@ -54,6 +54,7 @@ class HvsmsBatchTrigger(BaseTrigger):
         not_before: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow has not typed it
+        _check_interval(poll_interval)
         self.batch_ids = list(batch_ids)
         self.hvsms_conn_id = hvsms_conn_id
         self.poll_interval = poll_interval
@@ -133,8 +134,7 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
         reach: float = 86_400.0,
     ) -> None:
         super().__init__()
-        if poll_interval <= 0:
-            raise InvalidRequest(f"poll_interval is {poll_interval}; it must be longer than zero seconds.")
+        _check_interval(poll_interval)
         BatchFilter(from_number=from_number)
         self.hvsms_conn_id = hvsms_conn_id
         self.from_number = from_number
@@ -240,6 +240,11 @@ async def _completed_batches(
             yield [as_summary(batch) for batch in look]
     finally:
         watch.leave(follow)
+
+
+def _check_interval(poll_interval: float) -> None:
+    if poll_interval <= 0:
+        raise InvalidRequest(f"poll_interval is {poll_interval}; it must be longer than zero seconds.")
 
 
 def _by_id(batches: list[dict[str, Any]]) -> dict[str, str]:

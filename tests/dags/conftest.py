@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 
-RunExample = Callable[[str, datetime], str]
+RunExample = Callable[..., str]
 
 
 @pytest.fixture
@@ -28,15 +28,27 @@ def run_example(airflow_database: None) -> RunExample:
     # As `airflow dags test` does first; on Airflow 2 this brings the tables of users, which runs refer to.
     importlib.import_module("airflow.cli.cli_parser")
 
-    def run(name: str, end: datetime) -> str:
+    def run(name: str, end: datetime, conf: dict[str, Any] | None = None) -> str:
         dag = _dag_of(name)
         # The same argument, renamed in Airflow 3.
         moment = "logical_date" if "logical_date" in inspect.signature(DAG.test).parameters else "execution_date"
-        arguments: dict[str, Any] = {moment: end}
+        arguments: dict[str, Any] = {moment: end, "run_conf": conf}
         run = dag.test(**arguments)
         return str(run.state)
 
     return run
+
+
+def states_of_latest_run(dag_id: str) -> dict[str, str]:
+    """The state of each task of a DAG's last run."""
+    with closing(sqlite3.connect(Path(os.environ["AIRFLOW_HOME"]) / "airflow.db")) as database:
+        return dict(
+            database.execute(
+                "SELECT task_id, state FROM task_instance WHERE run_id = "
+                "(SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1)",
+                [dag_id],
+            ).fetchall()
+        )
 
 
 def latest_result(task_id: str) -> Any:

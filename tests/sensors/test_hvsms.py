@@ -209,7 +209,7 @@ def test_an_interval_without_batches_is_over_at_once(sandbox: Sandbox, context: 
 def test_an_interval_that_is_not_over_is_waited_for_and_said(
     sandbox: Sandbox, context: Any, task_log: Callable[[], str]
 ) -> None:
-    today = {"data_interval_start": last_day(sandbox)[1], "data_interval_end": last_day(sandbox)[1] + 2 * DAY}
+    today: Any = {"data_interval_start": last_day(sandbox)[1], "data_interval_end": last_day(sandbox)[1] + 2 * DAY}
     with pytest.raises(AirflowSensorTimeout):
         interval_sensor(timeout=0.01).execute(today)
     assert "The window ends at" in task_log()
@@ -235,7 +235,7 @@ def test_an_interval_can_be_waited_for_in_the_triggerer(sandbox: Sandbox, contex
 
 def test_a_deferred_interval_that_is_not_over_is_looked_at_when_it_is(sandbox: Sandbox, context: Any) -> None:
     now = datetime.now(timezone.utc)
-    soon = {"data_interval_start": now - DAY, "data_interval_end": now + timedelta(seconds=0.5)}
+    soon: Any = {"data_interval_start": now - DAY, "data_interval_end": now + timedelta(seconds=0.5)}
     sensor = interval_sensor(deferrable=True, from_number="+1000")
     with pytest.raises(TaskDeferred) as deferral:
         sensor.execute(soon)

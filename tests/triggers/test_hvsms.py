@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -12,15 +13,16 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
-from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchTrigger
+from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchCompletedEventTrigger, HvsmsBatchTrigger
 
 
 def trigger(*batch_ids: str, **arguments: Any) -> HvsmsBatchTrigger:
     return HvsmsBatchTrigger(batch_ids=batch_ids, **{"poll_interval": 0.05, **arguments})
 
 
-async def first_event(waiting: HvsmsBatchTrigger) -> Any:
+async def first_event(waiting: HvsmsBatchTrigger | HvsmsBatchCompletedEventTrigger) -> Any:
     async for event in waiting.run():
         return event.payload
     raise AssertionError("a trigger ended without an event")
@@ -42,6 +44,16 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.005)
+
+
+def wait_for_looks(sandbox: Sandbox, number: int) -> None:
+    seen = sandbox.counters.reads
+    wait_for(lambda: sandbox.counters.reads >= seen + number)
+
+
+@pytest.fixture
+def _events_leave_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms._UNTIL_EVENTS_LEFT", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -80,8 +92,7 @@ def test_several_batches_are_waited_for_together(sandbox: Sandbox) -> None:
 
     def complete_one_after_the_other() -> None:
         for batch_id in batch_ids:
-            asked = sandbox.counters.reads
-            wait_for(lambda asked=asked: sandbox.counters.reads > asked)  # type: ignore[misc]  # bound in the loop
+            wait_for_looks(sandbox, 1)
             sandbox.store.complete_batch(batch_id)
 
     [event] = run_all(trigger(*batch_ids), meanwhile=complete_one_after_the_other)
@@ -245,3 +256,118 @@ def test_a_trigger_can_be_made_again_from_what_it_serializes_to() -> None:
     path, arguments = json.loads(json.dumps(original.serialize()))
     assert path == "airflow_provider_hvsms.triggers.hvsms.HvsmsBatchTrigger"
     assert HvsmsBatchTrigger(**arguments).serialize() == original.serialize()
+
+
+class StateStore:
+    """An asset's state store, as far as a trigger asks for it. The real one is in the end-to-end test."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    async def aget(self, key: str) -> Any:
+        return json.loads(json.dumps(self.values.get(key)))
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.values[key] = json.loads(json.dumps(value))
+
+
+def following(store: StateStore | None = None, **arguments: Any) -> HvsmsBatchCompletedEventTrigger:
+    made = HvsmsBatchCompletedEventTrigger(**{"poll_interval": 0.05, **arguments})
+    made.asset_state_store = store
+    return made
+
+
+def follow(trigger: HvsmsBatchCompletedEventTrigger, sandbox: Sandbox, *steps: Callable[[], Any]) -> list[Any]:
+    """The events while the steps are done one after the other, each seen by two more looks."""
+    events: list[Any] = []
+
+    async def collect() -> None:
+        async for event in trigger.run():
+            events.append(event.payload)  # noqa: PERF401 - it never ends
+
+    async def story() -> None:
+        task = asyncio.create_task(collect())
+        for step in (lambda: None, *steps):
+            await asyncio.to_thread(step)
+            await asyncio.to_thread(wait_for_looks, sandbox, 2)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(story())
+    return events
+
+
+@pytest.mark.usefixtures("_events_leave_at_once")
+def test_each_batch_that_completes_from_now_on_is_an_event(sandbox: Sandbox) -> None:
+    sandbox.store.start_batch(size=1, seconds=0)
+    first, second = (sandbox.store.start_batch(size=3, seconds=None, from_number="+16505550177") for _ in range(2))
+    events = follow(
+        following(),
+        sandbox,
+        lambda: sandbox.store.complete_batch(first),
+        lambda: sandbox.store.complete_batch(second),
+    )
+    assert [event["id"] for event in events] == [first, second]
+    assert events[0]["batch_size"] == 3
+    assert "6505550177" not in json.dumps(events)
+
+
+@pytest.mark.usefixtures("_events_leave_at_once")
+def test_a_restarted_trigger_neither_repeats_nor_misses_a_batch(sandbox: Sandbox) -> None:
+    store = StateStore()
+    first, second = (sandbox.store.start_batch(size=3, seconds=None) for _ in range(2))
+    before = follow(following(store), sandbox, lambda: sandbox.store.complete_batch(first))
+    sandbox.store.complete_batch(second)
+    after = follow(following(store), sandbox)
+    assert [event["id"] for event in before + after] == [first, second]
+    assert follow(following(store), sandbox) == []
+
+
+def test_without_a_state_store_a_restart_begins_from_now(sandbox: Sandbox) -> None:
+    batch_id = sandbox.store.start_batch(size=3, seconds=None)
+    follow(following(), sandbox)
+    sandbox.store.complete_batch(batch_id)
+    assert follow(following(), sandbox) == []
+
+
+def test_only_the_senders_batches_are_events(sandbox: Sandbox) -> None:
+    other, own = (sandbox.store.start_batch(size=3, seconds=None, from_number=f"+1650555000{n}") for n in range(2))
+
+    def complete() -> None:
+        sandbox.store.complete_batch(other)
+        sandbox.store.complete_batch(own)
+
+    assert [event["id"] for event in follow(following(from_number="+16505550001"), sandbox, complete)] == [own]
+
+
+def test_triggers_with_the_same_arguments_share_one_stream() -> None:
+    assert following().shared_stream_key() == following().shared_stream_key()
+    assert following().shared_stream_key() != following(from_number="+16505550001").shared_stream_key()
+    assert hash(following().shared_stream_key())
+
+
+def test_following_goes_on_when_the_connection_is_mended(
+    sandbox: Sandbox, hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms._FIRST_PAUSE", 0.2)
+    monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps({**hvsms_connection, "password": "wrong"}))
+    batch_id = sandbox.store.start_batch(size=3, seconds=None)
+
+    async def story() -> Any:
+        task = asyncio.create_task(first_event(following()))
+        await asyncio.to_thread(wait_for, lambda: sandbox.counters.failed_logins >= 1)
+        monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(hvsms_connection))
+        await asyncio.to_thread(wait_for, lambda: sandbox.counters.reads >= 2)
+        sandbox.store.complete_batch(batch_id)
+        return await asyncio.wait_for(task, timeout=10)
+
+    assert asyncio.run(story())["id"] == batch_id
+
+
+def test_an_interval_of_zero_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="poll_interval"):
+        following(poll_interval=0)
+    with pytest.raises(InvalidRequest, match="poll_interval"):
+        trigger("b", poll_interval=0)
