@@ -80,13 +80,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def hvsms_connection(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The Airflow connection `hvsms_default` to the sandbox; what a test changes in it must be set again."""
-    connection = {
-        "conn_type": "hvsms",
-        "host": sandbox.url,
-        "login": sandbox.settings.client_id,
-        "password": sandbox.settings.client_secret,
-        "extra": {"jwt_token": sandbox.settings.jwt},
-    }
+    connection = sandbox.airflow_connection
     monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(connection))
     return connection
 

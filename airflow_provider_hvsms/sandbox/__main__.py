@@ -50,19 +50,12 @@ def _serve(settings: Settings) -> int:
 
 def _greeting(sandbox: Sandbox) -> str:
     settings = sandbox.settings
-    connection = {
-        "conn_type": "hvsms",
-        "host": sandbox.url,
-        "login": settings.client_id,
-        "password": settings.client_secret,
-        "extra": {"jwt_token": settings.jwt},
-    }
     return (
         f"The message store listens on {sandbox.url}\n"
         f"History: {settings.messages} messages of the {settings.days} days before {settings.end}.\n"
         f"Limits: {settings.light} reads and {settings.auth} logins in {settings.window:g} s.\n"
         f"Password login: {settings.username} extension {settings.extension} password {settings.password}\n\n"
-        f"airflow connections add hvsms_default --conn-json '{json.dumps(connection)}'\n\n"
+        f"airflow connections add hvsms_default --conn-json '{json.dumps(sandbox.airflow_connection)}'\n\n"
         "Ctrl-C ends it."
     )
 

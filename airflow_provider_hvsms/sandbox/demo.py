@@ -80,7 +80,7 @@ class _Airflow:
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(_examples()),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW_CONN_HVSMS_DEFAULT": _hvsms_connection(sandbox),
+            "AIRFLOW_CONN_HVSMS_DEFAULT": json.dumps(sandbox.airflow_connection),
             "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(WAREHOUSE.resolve())}),
             "NO_COLOR": "1",
         }
@@ -129,19 +129,6 @@ def _print_epilogue(seconds: float) -> None:
         f"  {Path(sys.executable).name} -c \"import sqlite3; print(*sqlite3.connect('{WAREHOUSE}').execute("
         "'SELECT message_status, error_code, count(*), sum(cost) FROM hvsms_messages GROUP BY 1, 2'"
         "), sep='\\n')\"\n"
-    )
-
-
-def _hvsms_connection(sandbox: Sandbox) -> str:
-    settings = sandbox.settings
-    return json.dumps(
-        {
-            "conn_type": "hvsms",
-            "host": sandbox.url,
-            "login": settings.client_id,
-            "password": settings.client_secret,
-            "extra": {"jwt_token": settings.jwt},
-        }
     )
 
 

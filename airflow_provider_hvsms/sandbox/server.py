@@ -67,6 +67,11 @@ class Sandbox:
             raise RuntimeError("The sandbox has not been started.")
         return f"http://{HOST}:{self._server.server_address[1]}"
 
+    @property
+    def airflow_connection(self) -> dict[str, Any]:
+        """The Airflow connection to it, as JSON has it."""
+        return self.settings.airflow_connection(self.url)
+
     def start(self) -> Sandbox:
         """Listen and answer, in a thread of its own; start the live batches."""
         self._server = _Server((HOST, self.settings.port), self._application)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Literal
+from typing import Any, Literal
 
 LastPage = Literal["omit", "empty-token", "no-paging"]
 
@@ -116,6 +116,16 @@ class Settings:
             raise ValueError(f"grants knows nothing of {', '.join(sorted(unknown))}")
         if self.last_page not in ("omit", "empty-token", "no-paging"):
             raise ValueError("last_page must be omit, empty-token or no-paging")
+
+    def airflow_connection(self, url: str) -> dict[str, Any]:
+        """Return the Airflow connection, as JSON has it, to the sandbox at an address."""
+        return {
+            "conn_type": "hvsms",
+            "host": url,
+            "login": self.client_id,
+            "password": self.client_secret,
+            "extra": {"jwt_token": self.jwt},
+        }
 
     def settled(self, now: float) -> Settings:
         """Return these settings with ``end`` filled in, as seen at ``now`` (epoch seconds)."""

@@ -154,16 +154,7 @@ def _call(url: str, body: dict[str, Any] | None = None) -> Any:
 def _run_as_triggerer(url: str, count: int) -> None:
     from airflow_provider_hvsms.sandbox import Settings
 
-    settings = Settings()
-    os.environ["AIRFLOW_CONN_HVSMS_DEFAULT"] = json.dumps(
-        {
-            "conn_type": "hvsms",
-            "host": url,
-            "login": settings.client_id,
-            "password": settings.client_secret,
-            "extra": {"jwt_token": settings.jwt},
-        }
-    )
+    os.environ["AIRFLOW_CONN_HVSMS_DEFAULT"] = json.dumps(Settings().airflow_connection(url))
     print(json.dumps(asyncio.run(_wait(url, count))))
 
 

@@ -36,16 +36,8 @@ def dags(airflow_home: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def airflow_environment(store: Sandbox, airflow_home: Path) -> dict[str, str]:
-    settings = store.settings
-    connection = {
-        "conn_type": "hvsms",
-        "host": store.url,
-        "login": settings.client_id,
-        "password": settings.client_secret,
-        "extra": {"jwt_token": settings.jwt},
-    }
     return {
-        "AIRFLOW_CONN_HVSMS_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_HVSMS_DEFAULT": json.dumps(store.airflow_connection),
         "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(airflow_home / "warehouse.sqlite")}),
     }
 

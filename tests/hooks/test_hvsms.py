@@ -124,12 +124,7 @@ def test_the_test_button_says_in_words_what_is_wrong(
 
 def test_the_test_button_says_that_the_permission_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(Settings(messages=1, permission=False)) as sandbox:
-        settings = sandbox.settings
-        connection = {
-            "conn_type": "hvsms", "host": sandbox.url, "login": settings.client_id,
-            "password": settings.client_secret, "extra": {"jwt_token": settings.jwt},
-        }  # fmt: skip
-        worked, message = connect_with(monkeypatch, connection).test_connection()
+        worked, message = connect_with(monkeypatch, sandbox.airflow_connection).test_connection()
     assert (worked, "A2PSMS" in message) == (False, True)
 
 

@@ -63,12 +63,7 @@ def test_a_lookback_brings_settled_statuses(clock: Any, sqlite_warehouse: Wareho
     midnight = datetime.fromtimestamp(clock.now, timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
     clock.now = midnight.timestamp()
     with Sandbox(Settings(messages=10, days=3, light=10_000, auth=1_000), clock=clock) as sandbox:
-        settings = sandbox.settings
-        connection = {
-            "conn_type": "hvsms", "host": sandbox.url, "login": settings.client_id,
-            "password": settings.client_secret, "extra": {"jwt_token": settings.jwt},
-        }  # fmt: skip
-        monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(connection))
+        monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(sandbox.airflow_connection))
         sandbox.store.add_message(
             created=midnight - timedelta(minutes=5), from_number="+16505550100", to_number="+16505550101",
             sent_after=1, settled_after=7200,
