@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.api.errors import InvalidRecord, NotFound
@@ -34,9 +34,7 @@ class BatchLookup:
     :param now: the present, aware.
     """
 
-    def __init__(
-        self, client: MessageStoreClient, *, now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
-    ) -> None:
+    def __init__(self, client: MessageStoreClient, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._client = client
         self._now = now
         self._earliest = now() - _FIRST_LOOK_BACK

@@ -6,7 +6,7 @@ import functools
 import logging
 import weakref
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TypeVar, get_args
 from urllib.parse import quote
@@ -168,7 +168,7 @@ class MessageStoreClient:
                 "Batch %s is %s: %s of %s processed. What follows later is not read now.",
                 batch_id, batch.status, batch.processed_count, batch.batch_size,
             )  # fmt: skip
-        now = now or datetime.now(timezone.utc)
+        now = now or datetime.now(UTC)
         return Window(batch.creation_time, max(now, batch.creation_time + timedelta(seconds=1)))
 
     def __enter__(self) -> MessageStoreClient:

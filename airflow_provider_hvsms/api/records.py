@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
@@ -37,10 +37,10 @@ def _keep_as_text(record: msgspec.Struct, record_id: str | int) -> None:
 
 
 def _normalise_time(record: msgspec.Struct, field: str, moment: datetime | None) -> None:
-    if moment is None or moment.tzinfo is timezone.utc:
+    if moment is None or moment.tzinfo is UTC:
         return
     try:
-        force_setattr(record, field, moment.astimezone(timezone.utc))
+        force_setattr(record, field, moment.astimezone(UTC))
     except OverflowError:
         raise ValueError(f"`{field}` lies outside the years 1 to 9999 in UTC") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 
@@ -46,9 +46,9 @@ def _to_utc(name: str, moment: datetime) -> datetime:
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise InvalidRequest(
             f"{name} ({moment.isoformat()}) has no time zone: add one, for example "
-            f"{moment.replace(tzinfo=timezone.utc).isoformat()}."
+            f"{moment.replace(tzinfo=UTC).isoformat()}."
         )
-    in_utc = moment.astimezone(timezone.utc)
+    in_utc = moment.astimezone(UTC)
     return in_utc.replace(microsecond=in_utc.microsecond // 1000 * 1000)
 
 

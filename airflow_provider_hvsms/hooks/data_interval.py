@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pendulum
@@ -77,7 +77,7 @@ def up_to_now(window: Window, *, now: datetime | None = None) -> Window:
 
     :raises InvalidRequest: all of it lies in the future.
     """
-    now = now or datetime.now(timezone.utc)
+    now = now or datetime.now(UTC)
     if window.end <= now:
         return window
     if window.start >= now:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseHook
@@ -175,7 +175,7 @@ class HvsmsHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in and read one page; say in words what is wrong, or that nothing is."""
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         try:
             with self._connect(tries=1) as client:
                 next(client.message_pages(Window(now - timedelta(days=1), now), per_page=1))

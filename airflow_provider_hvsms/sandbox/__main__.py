@@ -158,7 +158,7 @@ def _seconds(zero: bool = False) -> Callable[[str], float]:
 
 def _moment(value: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(value)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{value!r} is not an ISO 8601 date and time.") from None
     if moment.tzinfo is None:

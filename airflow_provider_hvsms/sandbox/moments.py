@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII
@@ -38,7 +38,7 @@ def parse(value: str) -> int:
     *fields, fraction, zone = found.groups()
     year, month, day, hour, minute, second = map(int, fields)
     micro = int((fraction or "0").ljust(6, "0")[:6])
-    local = datetime(year, month, day, hour, minute, second, micro, tzinfo=timezone.utc)
+    local = datetime(year, month, day, hour, minute, second, micro, tzinfo=UTC)
     return from_datetime(local) - _offset(zone)
 
 

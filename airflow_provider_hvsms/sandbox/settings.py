@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 LastPage = Literal["omit", "empty-token", "no-paging"]
@@ -131,5 +131,5 @@ class Settings:
         """Return these settings with ``end`` filled in, as seen at ``now`` (epoch seconds)."""
         if self.end is not None:
             return self
-        midnight = datetime.fromtimestamp(now, timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return replace(self, end=midnight)

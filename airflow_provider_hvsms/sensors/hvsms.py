@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -71,7 +71,7 @@ class HvsmsSensor(BaseSensorOperator):
         """Leave the worker until the trigger fires; `execute_complete` goes on then."""
         longest = (self.max_wait or timedelta(hours=1)) if self.exponential_backoff else None
         self.defer(
-            timeout=max(deadline - datetime.now(timezone.utc), timedelta(seconds=1)),
+            timeout=max(deadline - datetime.now(UTC), timedelta(seconds=1)),
             trigger=HvsmsBatchTrigger(
                 hvsms_conn_id=self.hvsms_conn_id,
                 poll_interval=self.poke_interval,
@@ -85,7 +85,7 @@ class HvsmsSensor(BaseSensorOperator):
 
     def new_deadline(self) -> datetime:
         """When a wait that begins now has taken `timeout`."""
-        return datetime.now(timezone.utc) + timedelta(seconds=self.timeout)
+        return datetime.now(UTC) + timedelta(seconds=self.timeout)
 
     @cached_property
     def _client(self) -> MessageStoreClient:
@@ -183,7 +183,7 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
     def poke(self, context: Context) -> PokeReturnValue:
         with failing_at_once(self.hvsms_conn_id):
             end = self.planned_window(context).end
-        if end > datetime.now(timezone.utc):
+        if end > datetime.now(UTC):
             self.log.info("The window ends at %s: batches may still be created in it. Waiting.", end.isoformat())
             return PokeReturnValue(is_done=False)
         return super().poke(context)
@@ -207,7 +207,7 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
         batches: list[dict[str, Any]] = seen.xcom_value or []
         if seen.is_done:
             return batches
-        soon = datetime.now(timezone.utc) + timedelta(seconds=self.poke_interval)
+        soon = datetime.now(UTC) + timedelta(seconds=self.poke_interval)
         return self.defer_to_watch(
             batch_ids=[batch["id"] for batch in batches if batch["status"] != COMPLETED],
             # Nothing to watch: the window has not passed, or the service could not answer.

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_hvsms.api.filters import OnInvalid, check_choice
@@ -74,7 +74,7 @@ class HvsmsTransferOperator(HvsmsOperator):
                 reading = self.read(client, context)
                 self.log.info("Reading %s.", f"what was created in {reading.window}" if reading.window else "all")
                 progress = _Progress(client, self.log)
-                loaded_at = datetime.now(timezone.utc)
+                loaded_at = datetime.now(UTC)
                 for page in progress.over(reading.pages):
                     sink.add(self.layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at))
                 summary = self._summarise(reading, progress, client)

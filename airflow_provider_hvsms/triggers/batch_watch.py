@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
@@ -130,7 +130,7 @@ class Follow(Member):
         self._fail = fail
 
     def look(self, client: MessageStoreClient) -> None:
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         pages = client.batch_pages(Window(now - self._reach, now), self._wanted, on_invalid="quarantine")
         self._show([batch for page in pages for batch in page.records if batch.status == COMPLETED])
 

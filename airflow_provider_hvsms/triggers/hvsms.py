@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.triggers import base as triggers
@@ -83,7 +83,7 @@ class HvsmsBatchTrigger(BaseTrigger):
 
     async def _sleep_until_not_before(self) -> None:
         if self.not_before is not None:
-            ahead = datetime.fromisoformat(self.not_before) - datetime.now(timezone.utc)
+            ahead = datetime.fromisoformat(self.not_before) - datetime.now(UTC)
             await asyncio.sleep(max(0.0, ahead.total_seconds()))
 
     async def _wait(self) -> Outcome:
@@ -196,7 +196,7 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
                 await self._note(announced)
 
     def _within_reach(self, announced: dict[str, str]) -> dict[str, str]:
-        oldest = datetime.now(timezone.utc) - timedelta(seconds=2 * self.reach)
+        oldest = datetime.now(UTC) - timedelta(seconds=2 * self.reach)
         return {batch_id: created for batch_id, created in announced.items() if _moment(created) >= oldest}
 
     async def _announced(self) -> dict[str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_those_that_are_left_of_many_go_on_being_listed(
 def test_old_ones_are_read_once_and_listed_from_then_on(
     sandbox: Sandbox, running: list[str], lookup: BatchLookup
 ) -> None:
-    created = datetime.now(timezone.utc) - timedelta(days=60)
+    created = datetime.now(UTC) - timedelta(days=60)
     old = [sandbox.store.add_batch(created=created, completed=None, size=5).id for _ in range(2)]
     assert set(states(lookup, running + old).values()) == {"Processing"}
     assert dict(sandbox.counters.requests) == {"batches": 1, "batch": 2}
@@ -78,8 +78,8 @@ def test_old_ones_are_read_once_and_listed_from_then_on(
 
 
 def test_a_status_that_nobody_has_seen_passes(sandbox: Sandbox, running: list[str], lookup: BatchLookup) -> None:
-    record = {"id": "odd", "status": "Paused", "creationTime": datetime.now(timezone.utc).isoformat()}
-    sandbox.store.add_raw_batch(record, created=datetime.now(timezone.utc), batch_id="odd")
+    record = {"id": "odd", "status": "Paused", "creationTime": datetime.now(UTC).isoformat()}
+    sandbox.store.add_raw_batch(record, created=datetime.now(UTC), batch_id="odd")
     assert states(lookup, [*running, "odd"])["odd"] == "Paused"
 
 
@@ -94,9 +94,7 @@ def test_one_that_is_not_there_is_an_answer_and_not_an_end(
 def test_one_that_cannot_be_read_is_an_answer_and_not_an_end(
     sandbox: Sandbox, running: list[str], lookup: BatchLookup
 ) -> None:
-    sandbox.store.add_raw_batch(
-        {"id": "odd", "creationTime": "soon"}, created=datetime.now(timezone.utc), batch_id="odd"
-    )
+    sandbox.store.add_raw_batch({"id": "odd", "creationTime": "soon"}, created=datetime.now(UTC), batch_id="odd")
     found = lookup.look([*running, "odd"])
     assert isinstance(found["odd"], InvalidRecord)
     assert isinstance(found[running[0]], Batch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -104,7 +104,7 @@ def test_the_last_page_is_known_in_every_form(make_client: MakeClient, last_page
 
 
 def test_an_empty_window_of_the_store_gives_one_empty_page(sandbox: Sandbox, make_client: MakeClient) -> None:
-    long_ago = datetime(2001, 1, 1, tzinfo=timezone.utc)
+    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
     [page] = make_client(sandbox).message_pages(Window(long_ago, long_ago + timedelta(days=1)))
     assert (page.records, page.next_page_token) == ([], None)
 
@@ -186,7 +186,7 @@ def test_every_batch_of_the_window_comes_once_with_each_filter(
     assert found() == ids(everything)
     assert found(from_number=sender) == ids(batch for batch in everything if batch.from_number == sender)
     assert found(statuses=["Processing", "Queued"]) == []
-    now = Window(window.end, datetime.now(timezone.utc) + timedelta(seconds=1))
+    now = Window(window.end, datetime.now(UTC) + timedelta(seconds=1))
     processing = client.iter_batches(now, BatchFilter(statuses=["Processing"]), per_page=per_page)
     assert ids(processing) == sorted(live)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -202,7 +202,7 @@ def test_headers_that_make_no_sense_count_as_missing(clock: ManualClock, headers
 
 
 def test_retry_after_may_be_a_number_or_a_date() -> None:
-    in_a_minute = datetime.now(timezone.utc) + timedelta(seconds=60)
+    in_a_minute = datetime.now(UTC) + timedelta(seconds=60)
     from_date = retry_after({"Retry-After": format_datetime(in_a_minute, usegmt=True)})
     assert retry_after({"Retry-After": "17"}) == 17
     assert from_date is not None

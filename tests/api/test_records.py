@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -42,8 +42,8 @@ def test_a_message_has_typed_fields() -> None:
         id="52511",
         from_number="+16505550100",
         to=("+16501112222",),
-        creation_time=datetime(2021, 1, 14, 21, 47, 51, 436491, tzinfo=timezone.utc),
-        last_modified_time=datetime(2021, 1, 14, 21, 47, 53, 32416, tzinfo=timezone.utc),
+        creation_time=datetime(2021, 1, 14, 21, 47, 51, 436491, tzinfo=UTC),
+        last_modified_time=datetime(2021, 1, 14, 21, 47, 53, 32416, tzinfo=UTC),
         message_status="Delivered",
         cost=Decimal("0.007"),
         segment_count=1,
@@ -53,7 +53,7 @@ def test_a_message_has_typed_fields() -> None:
 def test_times_are_in_utc_whatever_zone_they_came_in() -> None:
     [message] = decode_page(page_of(MESSAGE), Message).records
     assert message.last_modified_time is not None
-    assert message.last_modified_time.tzinfo is timezone.utc
+    assert message.last_modified_time.tzinfo is UTC
 
 
 def test_money_keeps_every_digit_that_was_sent() -> None:
@@ -131,8 +131,8 @@ def test_a_single_read_is_understood_under_its_older_names() -> None:
         "cost": 0.007,
     }
     message = decode_record(msgspec.json.encode(older), Message)
-    assert message.creation_time == datetime(2020, 10, 14, 21, 47, 51, 436491, tzinfo=timezone.utc)
-    assert message.last_modified_time == datetime(2020, 10, 14, 21, 47, 53, 32416, tzinfo=timezone.utc)
+    assert message.creation_time == datetime(2020, 10, 14, 21, 47, 51, 436491, tzinfo=UTC)
+    assert message.last_modified_time == datetime(2020, 10, 14, 21, 47, 53, 32416, tzinfo=UTC)
     assert message.cost == Decimal("0.007")
 
 
@@ -149,7 +149,7 @@ def test_a_batch_has_typed_fields() -> None:
     [batch] = decode_page(body, Batch).records
     assert (batch.id, batch.batch_size, batch.processed_count, batch.cost) == ("b4e00b67", 3, 2, Decimal("0.700"))
     assert batch.rejected[0].to == ("29395",)
-    assert batch.creation_time == datetime(2021, 6, 21, 10, 31, 59, 818028, tzinfo=timezone.utc)
+    assert batch.creation_time == datetime(2021, 6, 21, 10, 31, 59, 818028, tzinfo=UTC)
 
 
 def test_an_opt_out_has_typed_fields() -> None:

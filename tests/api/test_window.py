@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.window import Window
 
-NOON = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 def test_the_ends_are_sent_in_utc_with_milliseconds() -> None:

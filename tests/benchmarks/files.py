@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -29,7 +29,7 @@ from airflow_provider_hvsms.sinks.rows import MESSAGES
 
 FEW, MANY = 30_000, 300_000
 """Messages."""
-END = datetime(2026, 11, 1, tzinfo=timezone.utc)
+END = datetime(2026, 11, 1, tzinfo=UTC)
 DAYS = 30
 WINDOW = Window(END - timedelta(days=DAYS), END)
 RUNS = 2

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from airflow_provider_hvsms.api.auth import Credentials, JwtGrant
@@ -17,7 +17,7 @@ from airflow_provider_hvsms.sandbox import Sandbox, Settings
 
 FEW, MANY = 10_000, 1_000_000
 """Messages."""
-END = datetime(2026, 11, 1, tzinfo=timezone.utc)
+END = datetime(2026, 11, 1, tzinfo=UTC)
 DAYS = 100
 ALLOWED_MEBIBYTES = 30
 

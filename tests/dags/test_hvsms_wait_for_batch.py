@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ def test_a_batch_is_waited_for_loaded_and_judged(
     runs: str,
     is_skipped: str,
 ) -> None:
-    created = datetime.now(timezone.utc) - timedelta(hours=30)
+    created = datetime.now(UTC) - timedelta(hours=30)
     sandbox.store.add_batch(created=created, completed=created + timedelta(minutes=1), size=10, batch_id="campaign")
     for number in range(10):
         sandbox.store.add_message(
@@ -34,7 +34,7 @@ def test_a_batch_is_waited_for_loaded_and_judged(
             batch_id="campaign",
             final_status="DeliveryFailed" if number < failures else "Delivered",
         )
-    assert run_example("hvsms_wait_for_batch", datetime.now(timezone.utc), conf={"batch_id": "campaign"}) == "success"
+    assert run_example("hvsms_wait_for_batch", datetime.now(UTC), conf={"batch_id": "campaign"}) == "success"
     assert sqlite_warehouse.query("SELECT count(*) FROM hvsms_batch_messages") == [(10,)]
     states = states_of_latest_run("hvsms_wait_for_batch")
     assert (states[runs], states[is_skipped]) == ("success", "skipped")
@@ -43,5 +43,5 @@ def test_a_batch_is_waited_for_loaded_and_judged(
 def test_a_run_without_a_batch_id_fails_at_once(
     sandbox: Sandbox, hvsms_connection: dict[str, Any], sqlite_warehouse: Warehouse, run_example: RunExample
 ) -> None:
-    assert run_example("hvsms_wait_for_batch", datetime.now(timezone.utc), conf={"batch_id": ""}) == "failed"
+    assert run_example("hvsms_wait_for_batch", datetime.now(UTC), conf={"batch_id": ""}) == "failed"
     assert sandbox.counters.reads == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.hooks.data_interval import WindowRule, up_to_now
 
-START = datetime(2026, 11, 1, tzinfo=timezone.utc)
+START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
 NOW = START + timedelta(days=30)
 DAY = timedelta(days=1)
@@ -29,7 +29,7 @@ def test_the_data_interval_is_the_default() -> None:
 
 def test_dates_of_the_user_come_before_the_data_interval() -> None:
     assert window_of(date_from=START - DAY, date_to="2026-11-01T12:00:00+01:00") == Window(
-        START - DAY, datetime(2026, 11, 1, 11, tzinfo=timezone.utc)
+        START - DAY, datetime(2026, 11, 1, 11, tzinfo=UTC)
     )
 
 

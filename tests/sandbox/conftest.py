@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -16,7 +16,7 @@ import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
 
-END = datetime(2026, 3, 1, tzinfo=timezone.utc)
+END = datetime(2026, 3, 1, tzinfo=UTC)
 BASE = "/restapi/v1.0/account/~/a2p-sms"
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +14,7 @@ from airflow_provider_hvsms.sandbox.store import Store
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Client, ManualClock
 
-END = datetime(2026, 3, 1, tzinfo=timezone.utc)
+END = datetime(2026, 3, 1, tzinfo=UTC)
 SECOND = 1_000_000
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,7 +38,7 @@ BATCH_TYPES = {
     "cost": float,
 }
 REJECTED_TYPES = {"index": int, "to": list, "errorCode": str, "description": str}
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def micros(clock: ManualClock | float) -> int:
@@ -47,7 +47,7 @@ def micros(clock: ManualClock | float) -> int:
 
 def moment(text: str) -> int:
     assert text.endswith("Z")
-    return (datetime.fromisoformat(text.replace("Z", "+00:00")) - EPOCH) // timedelta(microseconds=1)
+    return (datetime.fromisoformat(text) - EPOCH) // timedelta(microseconds=1)
 
 
 def store_time(value: int) -> str:
@@ -289,7 +289,7 @@ def test_unknown_parameters_are_ignored(client: Client) -> None:
 
 def test_a_raw_message_is_answered_word_for_word_in_its_place(client: Client) -> None:
     odd = {"id": "x/1", "creationTime": "20211-11-14T20:19:56.505461Z", "from": "+16505550100", "batchId": "b"}
-    at = datetime(2026, 2, 27, 12, tzinfo=timezone.utc)
+    at = datetime(2026, 2, 27, 12, tzinfo=UTC)
     client.sandbox.store.add_raw_message(odd, created=at)
     window = {"dateFrom": "2026-02-27T00:00:00Z", "dateTo": "2026-02-28T00:00:00Z"}
     found = client.records("/messages", window)
@@ -302,7 +302,7 @@ def test_a_raw_message_is_answered_word_for_word_in_its_place(client: Client) ->
 
 
 def test_an_added_message_keeps_a_status_that_nobody_knows(client: Client) -> None:
-    at = datetime(2026, 2, 27, 12, tzinfo=timezone.utc)
+    at = datetime(2026, 2, 27, 12, tzinfo=UTC)
     added = client.sandbox.store.add_message(created=at, final_status="Archived", text='"\n\u2028', batch_id='q"q')
     record = client.read(f"/messages/{added.id}").json()
     assert (record["messageStatus"], record["text"], record["batchId"]) == ("Archived", '"\n\u2028', 'q"q')
@@ -311,7 +311,7 @@ def test_an_added_message_keeps_a_status_that_nobody_knows(client: Client) -> No
 
 
 def test_raw_batches_and_opt_outs_are_answered_word_for_word(client: Client) -> None:
-    store, at = client.sandbox.store, datetime(2026, 2, 28, 12, tzinfo=timezone.utc)
+    store, at = client.sandbox.store, datetime(2026, 2, 28, 12, tzinfo=UTC)
     store.add_raw_batch({"id": "raw", "status": 7}, created=at)
     store.add_opt_out(from_number="+16505550100", to_number="+12025550100", raw={"from": None})
     assert client.read("/batches/raw").json() == {"id": "raw", "status": 7}

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,7 +74,7 @@ def test_a_batch_is_waited_for_and_returned_without_phone_numbers(sandbox: Sandb
 
 
 def test_the_progress_is_logged_in_words(sandbox: Sandbox, context: Any, task_log: Callable[[], str]) -> None:
-    created = datetime.now(timezone.utc)
+    created = datetime.now(UTC)
     sandbox.store.add_batch(created=created, completed=None, size=1_000, processed=350, batch_id="b")
     with pytest.raises(AirflowSensorTimeout):
         batch_sensor(batch_id="b", timeout=0.01).execute(context)
@@ -234,10 +234,10 @@ def test_an_interval_can_be_waited_for_in_the_triggerer(sandbox: Sandbox, contex
 
 
 def test_a_deferred_interval_that_is_not_over_is_looked_at_when_it_is(sandbox: Sandbox, context: Any) -> None:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     soon: Any = {"data_interval_start": now - DAY, "data_interval_end": now + timedelta(seconds=0.5)}
     sensor = interval_sensor(deferrable=True, from_number="+1000")
     with pytest.raises(TaskDeferred) as deferral:
         sensor.execute(soon)
     assert resume(sensor, deferral.value, soon) == []
-    assert datetime.now(timezone.utc) >= soon["data_interval_end"]
+    assert datetime.now(UTC) >= soon["data_interval_end"]

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from airflow_provider_hvsms.api.records import Message
 from airflow_provider_hvsms.sinks.files import FileSink, open_files
 from airflow_provider_hvsms.sinks.rows import MESSAGES, Row
 
-NOON = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LOADED_AT = NOON + timedelta(days=1)
 
 # Airflow 2 and 3 keep it in different places, but both beside the path.

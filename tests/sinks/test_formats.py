@@ -9,7 +9,7 @@ import io
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -85,7 +85,7 @@ def test_a_time_of_another_class_is_written_like_the_others() -> None:
     class Moment(datetime):
         pass
 
-    moment = Moment(2026, 11, 1, 12, tzinfo=timezone.utc)
+    moment = Moment(2026, 11, 1, 12, tzinfo=UTC)
     line = written("jsonl", [(moment,)], compression="none", columns=[Column("at", Kind.TIME)])
     assert line == b'{"at":"2026-11-01T12:00:00Z"}\n'
 

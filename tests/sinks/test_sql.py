@@ -6,7 +6,7 @@ import dataclasses
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from airflow_provider_hvsms.sinks.rows import MESSAGES, REJECTS, Layout, Row
 from airflow_provider_hvsms.sinks.sql import LoadFailed, TableMismatch, open_table
 from tests.conftest import Warehouse
 
-NOON = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 FIRST_LOAD, SECOND_LOAD = NOON + timedelta(days=1), NOON + timedelta(days=2)
 
 

@@ -7,7 +7,7 @@ import json
 import random
 import signal
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_first_request(
 
 def test_a_bad_window_leaves_an_earlier_load_complete(sandbox: Sandbox, context: Any, tmp_path: Path) -> None:
     run(HvsmsMessagesToObjectStorageOperator, context, tmp_path)
-    empty = {"data_interval_start": datetime(2026, 1, 1, tzinfo=timezone.utc)}
+    empty = {"data_interval_start": datetime(2026, 1, 1, tzinfo=UTC)}
     empty["data_interval_end"] = empty["data_interval_start"]
     with pytest.raises(AirflowFailException, match="data interval is empty"):
         run(HvsmsMessagesToObjectStorageOperator, empty, tmp_path)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -60,7 +60,7 @@ def test_the_same_interval_again_gives_the_same_table(sandbox: Sandbox, warehous
 
 
 def test_a_lookback_brings_settled_statuses(clock: Any, sqlite_warehouse: Warehouse, monkeypatch: Any) -> None:
-    midnight = datetime.fromtimestamp(clock.now, timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = datetime.fromtimestamp(clock.now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     clock.now = midnight.timestamp()
     with Sandbox(Settings(messages=10, days=3, light=10_000, auth=1_000), clock=clock) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(sandbox.airflow_connection))

@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -246,7 +246,7 @@ def test_a_status_that_nobody_has_seen_is_waited_on_and_logged_once(
 
 def test_a_trigger_may_be_told_not_to_look_before_a_moment(sandbox: Sandbox) -> None:
     batch_id = sandbox.store.start_batch(size=10, seconds=0)
-    moment = datetime.now(timezone.utc) + timedelta(seconds=0.4)
+    moment = datetime.now(UTC) + timedelta(seconds=0.4)
     run_all(trigger(batch_id, not_before=moment.isoformat()))
     assert sandbox.counters.log[0].time >= moment.timestamp()
 
