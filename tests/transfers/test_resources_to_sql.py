@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_hvsms.sandbox import Sandbox
+from airflow_provider_hvsms.sandbox import Fault, Sandbox
 from airflow_provider_hvsms.transfers import hvsms_to_sql
 from airflow_provider_hvsms.transfers.hvsms_to_sql import (
     HvsmsBatchesToSqlOperator,
@@ -172,6 +172,7 @@ def test_a_load_killed_at_any_moment_leaves_no_partial_table(
     sandbox: Sandbox, warehouse: Warehouse, context: Any, seed: int
 ) -> None:
     name = f"{hvsms_to_sql.__name__}.HvsmsMessagesToSqlOperator"
+    sandbox.faults.add(Fault.slow(0.005), times=None, path="/messages")
     process = processes.start(
         {name: {"sql_conn_id": "warehouse", "table": "target", "per_page": 20}}, last_day(sandbox)
     )
