@@ -175,7 +175,7 @@ class _Count:
         self._forget_before(now)
         remaining = _number(turn.headers, "X-Rate-Limit-Remaining")
         limit = _number(turn.headers, "X-Rate-Limit-Limit")
-        if limit:
+        if limit is not None and limit >= 1:
             self.limit = int(limit)
         elif remaining is not None:
             self.limit = len(self.turns) + int(remaining)

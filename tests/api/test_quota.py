@@ -190,6 +190,7 @@ def test_a_penalty_is_logged_once_with_how_long_and_why(clock: ManualClock, capl
     [
         {"X-Rate-Limit-Limit": "many", "X-Rate-Limit-Remaining": "-3", "X-Rate-Limit-Window": "nan"},
         {"X-Rate-Limit-Limit": "0", "X-Rate-Limit-Window": "0"},
+        {"X-Rate-Limit-Limit": "0.5", "X-Rate-Limit-Window": "1e-9"},
         {"X-Rate-Limit-Limit": "", "X-Rate-Limit-Remaining": "", "X-Rate-Limit-Window": ""},
     ],
 )
