@@ -97,6 +97,11 @@ class Credentials:
         for name, field in (("client_id", "login"), ("client_secret", "password")):
             if not getattr(self, name):
                 raise InvalidSettings(f"The {name.replace('_', ' ')} is missing: set the connection's {field}.")
+            if not getattr(self, name).isascii():
+                raise InvalidSettings(
+                    f"The {name.replace('_', ' ')} holds a character that none has, perhaps from copying it: "
+                    f"mend the connection's {field}."
+                )
 
 
 class Login:
@@ -253,13 +258,14 @@ def _checked_server(server: str) -> str:
     address = server.strip().rstrip("/")
     if not address:
         raise InvalidSettings("The server is missing: set the connection's host, or leave it out for the default.")
+    shown = address.rpartition("@")[2]  # what stands before it may be a password
     parts = urlsplit(address if "://" in address else f"https://{address}")
     if parts.scheme not in ("http", "https") or not re.fullmatch(
         r"[\w.-]+(:\d+)?|\[[\da-fA-F:.]+](:\d+)?", parts.netloc
     ):
-        raise InvalidSettings(f"{address!r} is not a server{_SERVER_REMEDY}")
+        raise InvalidSettings(f"{shown!r} is not a server{_SERVER_REMEDY}")
     if parts.path or parts.query or parts.fragment:
-        raise InvalidSettings(f"{address!r} has a path behind the server{_SERVER_REMEDY}")
+        raise InvalidSettings(f"{shown!r} has a path behind the server{_SERVER_REMEDY}")
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise InvalidSettings(
             f"Plain http would show the token to anybody on the way to {parts.netloc}: use https in the "

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_hvsms.api.client import MessageStoreClient
-from airflow_provider_hvsms.api.errors import InvalidRecord, NotFound
+from airflow_provider_hvsms.api.errors import FinalError, InvalidSettings, LoginRefused, PermissionDenied
 from airflow_provider_hvsms.api.filters import BatchFilter, BatchStatus
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.api.window import Window
@@ -40,13 +40,13 @@ class BatchLookup:
         self._earliest = now() - _FIRST_LOOK_BACK
         self._lists = False
 
-    def look(self, batch_ids: Collection[str]) -> dict[str, Batch | NotFound | InvalidRecord]:
+    def look(self, batch_ids: Collection[str]) -> dict[str, Batch | FinalError]:
         """The batches as they are now; in place of one that is not there, or cannot be read, the error that says so.
 
         :raises HvsmsError: what concerns all of them.
         """
         self._lists = self._lists or len(batch_ids) > _FEW
-        found: dict[str, Batch | NotFound | InvalidRecord] = {}
+        found: dict[str, Batch | FinalError] = {}
         if self._lists and batch_ids:
             found.update(self._listed(batch_ids, _UNFINISHED))
             left = _without(batch_ids, found)
@@ -61,10 +61,12 @@ class BatchLookup:
         known = set(wanted)
         return {batch.id: batch for page in pages for batch in page.records if batch.id in known}
 
-    def _read(self, batch_id: str) -> Batch | NotFound | InvalidRecord:
+    def _read(self, batch_id: str) -> Batch | FinalError:
         try:
             batch = self._client.get_batch(batch_id)
-        except (NotFound, InvalidRecord) as error:
+        except (LoginRefused, PermissionDenied, InvalidSettings):
+            raise
+        except FinalError as error:
             return error
         if batch.status != COMPLETED:
             self._earliest = min(self._earliest, batch.creation_time)

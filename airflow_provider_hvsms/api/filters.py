@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, get_args
 
@@ -20,6 +21,8 @@ MOST_PER_PAGE = 1000
 
 MOST_PHONE_NUMBERS = 15
 """Phone numbers in one filter (RingCentral: phoneNumber)."""
+
+_PHONE_NUMBER = re.compile(r"\+?\d{3,15}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,8 +131,11 @@ def check_id(name: str, value: object) -> None:
 def check_phone_numbers(phone_numbers: object) -> None:
     if isinstance(phone_numbers, str) or not isinstance(phone_numbers, Sequence):
         raise InvalidRequest("phone_numbers must be a list of strings, even for one number.")
-    if not all(isinstance(number, str) and number.strip() for number in phone_numbers):
-        raise InvalidRequest("phone_numbers holds something that is not a phone number, such as +16505550100.")
+    if not all(isinstance(number, str) and _PHONE_NUMBER.fullmatch(number) for number in phone_numbers):
+        raise InvalidRequest(
+            "phone_numbers holds something that is not a phone number, such as +16505550100. "
+            "Did a template render to nothing, or to the text of a list?"
+        )
     if len(phone_numbers) > MOST_PHONE_NUMBERS:
         raise InvalidRequest(
             f"phone_numbers holds {len(phone_numbers)} numbers; the service takes at most {MOST_PHONE_NUMBERS}."

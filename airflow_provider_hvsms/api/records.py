@@ -7,6 +7,7 @@ that nobody has seen yet pass through; a field of the wrong type is an `InvalidR
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 else:
     # A number in the list's schema and a string in the single read's: decoded as either, kept as a string.
     RecordId = str | int
+
+# Broken text, such as half an emoji, is not a `ValidationError`; nor is JSON that is cut off.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 # The single read has been seen with the names that it had in 2020 (RingCentral: Message Store guide, samples).
 _OLDER_NAMES = {"createdAt": "creationTime", "lastUpdatedAt": "lastModifiedTime"}
@@ -207,7 +211,7 @@ def decode_page(body: bytes, record_type: type[RecordT]) -> Page[RecordT]:
     """
     try:
         listing = _listing_decoder(record_type).decode(body)
-    except msgspec.ValidationError:
+    except _UNREADABLE:
         return _decode_one_by_one(body, record_type)
     return Page(listing.records, (), _next_page_token(listing.paging))
 
@@ -222,7 +226,7 @@ def decode_record(body: bytes, record_type: type[RecordT]) -> RecordT:
     renamed = {_OLDER_NAMES.get(name, name): value for name, value in fields.items()}
     try:
         return msgspec.json.decode(msgspec.json.encode(renamed), type=record_type)
-    except msgspec.ValidationError as error:
+    except _UNREADABLE as error:
         raise InvalidRecord(_describe(record_type, body, error)) from error
 
 
@@ -274,26 +278,49 @@ def _listing_decoder(record_type: Any) -> msgspec.json.Decoder[_Listing[Any]]:
 
 
 def _decode_one_by_one(body: bytes, record_type: type[RecordT]) -> Page[RecordT]:
-    listing = msgspec.json.decode(body, type=_RawListing)
+    listing = _raw_listing(body)
     records: list[RecordT] = []
     rejects: list[Reject] = []
     for raw in listing.records:
         try:
             records.append(msgspec.json.decode(raw, type=record_type))
-        except msgspec.ValidationError as error:
+        except _UNREADABLE as error:
             rejects.append(Reject(bytes(raw), _describe(record_type, raw, error)))
     return Page(records, rejects, _next_page_token(listing.paging))
+
+
+def _raw_listing(body: bytes) -> _RawListing:
+    try:
+        return msgspec.json.decode(body, type=_RawListing)
+    except msgspec.ValidationError:
+        raise
+    except _UNREADABLE:
+        return _tolerant_listing(body)
+
+
+def _tolerant_listing(body: bytes) -> _RawListing:
+    """With the standard library, which reads text that holds half a character; what is no JSON is none here either."""
+    try:
+        listing = json.loads(body.decode("utf-8", "surrogateescape"))
+    except ValueError as error:
+        raise msgspec.DecodeError(str(error)) from error
+    if not isinstance(listing, dict) or not isinstance(listing.get("records"), list):
+        raise msgspec.DecodeError("it is not a listing")
+    return _RawListing(
+        [msgspec.Raw(json.dumps(record).encode()) for record in listing["records"]],
+        msgspec.convert(listing.get("paging"), _Paging | None),
+    )
 
 
 def _next_page_token(paging: _Paging | None) -> str | None:
     return paging.next_page_token or None if paging else None
 
 
-def _describe(record_type: type[Any], raw: msgspec.Raw | bytes, error: msgspec.ValidationError) -> str:
+def _describe(record_type: type[Any], raw: msgspec.Raw | bytes, error: Exception) -> str:
     kind = {"OptOut": "opt-out"}.get(record_type.__name__, record_type.__name__.lower())
     try:
         record_id = msgspec.json.decode(raw, type=_Identified).id
-    except msgspec.ValidationError:
+    except _UNREADABLE:
         record_id = None
     name = f"{kind} {record_id}" if isinstance(record_id, str | int) else f"one {kind} without a usable id"
     return f"{name} cannot be read: {error}"

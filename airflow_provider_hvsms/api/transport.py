@@ -39,6 +39,8 @@ ResultT = TypeVar("ResultT")
 # What may be shown of a request; the rest are phone numbers and tokens.
 _SHOWN_PARAMETERS = ("dateFrom", "dateTo", "batchId", "direction", "view", "status", "perPage")
 
+_PHONE_NUMBER = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
+
 _LONGEST_PAUSE = 60.0
 _POOL_SIZE = 16
 
@@ -124,7 +126,7 @@ class ErrorBody(msgspec.Struct, rename="camel"):
         """Codes and text in one line, without anything that could be a phone number."""
         text = self.message or self.error_description
         said = " ".join(part for part in (self.error, self.code, f"«{text}»" if text else None) if part)
-        return re.sub(r"\+?\d{7,}", "***", said)
+        return redact(said)
 
 
 class Transport:
@@ -223,6 +225,11 @@ class Transport:
             before_sleep=tell,
             reraise=True,
         )
+
+
+def redact(text: str) -> str:
+    """Text from outside without anything that could be a phone number."""
+    return _PHONE_NUMBER.sub("***", text)
 
 
 def raise_for_refusal(request: Request, answer: Answer) -> None:

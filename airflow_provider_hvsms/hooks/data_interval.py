@@ -63,10 +63,11 @@ class WindowRule:
         return Window(whole.start - (self.lookback or timedelta()), whole.end)
 
     def _refuse_empty_interval(self, start: datetime, end: datetime) -> None:
-        if self.date_from is None and self.date_to is None and start >= end:
+        if start >= end:
+            which = "data interval" if self.date_from is None and self.date_to is None else "window"
             raise InvalidRequest(
-                f"The data interval is empty: it starts and ends at {start.isoformat()}, so reading it would load "
-                'nothing. Airflow 3 gives schedule="@daily" such intervals. Either schedule the DAG with '
+                f"The {which} is empty: it starts at {start.isoformat()} and ends at {end.isoformat()}, so reading it "
+                'would load nothing. Airflow 3 gives schedule="@daily" such intervals. Either schedule the DAG with '
                 'CronDataIntervalTimetable("@daily", timezone="UTC"), or give the operator '
                 "window=timedelta(days=1), which reads the span that ends at data_interval_end."
             )

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, registry, sqlite
+from sqlalchemy.dialects import mysql, postgresql, registry, sqlite
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
@@ -25,6 +25,12 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
+    def load_dialect_impl(self, dialect: sa.engine.Dialect) -> sa.types.TypeEngine[Any]:
+        """MySQL drops the fractions of seconds unless it is told to keep them."""
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(sa.DateTime(timezone=True))
+
     def process_bind_param(self, value: datetime | None, dialect: sa.engine.Dialect) -> datetime | None:
         """Drop the zone where the driver would otherwise convert to the session's."""
         if value is None or dialect.name == "postgresql":
@@ -33,8 +39,8 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
 
 
 COLUMN_TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
-    # MySQL and others need a length for a key.
-    Kind.ID: sa.String(255).with_variant(sa.Text(), "postgresql").with_variant(sa.Text(), "sqlite"),
+    # MySQL and others need a length for a key, and the four of the statuses must not be too long together.
+    Kind.ID: sa.String(180).with_variant(sa.Text(), "postgresql").with_variant(sa.Text(), "sqlite"),
     Kind.TEXT: sa.Text(),
     Kind.WHOLE_NUMBER: sa.BigInteger(),
     Kind.MONEY: sa.Numeric(12, 6),
@@ -150,6 +156,10 @@ class _Sqlite(_Upserting):
 
 
 class _Postgresql(_Upserting):
+    def fill(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
+        # PostgreSQL keeps no NUL character in a text, and its drivers refuse the whole load for one.
+        super().fill(connection, stage, [tuple(map(_without_nul, row)) for row in rows])
+
     def begin(self, connection: sa.engine.Connection, target: sa.Table) -> None:
         # Two loads that create the table, or upsert the same rows in another order, would get into each other's way.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"hvsms:{target.fullname}"))))
@@ -182,6 +192,10 @@ def open_database(hook: DbApiHook) -> Database:
         style = "qmark" if hook.placeholder == "?" else "format"
         engine = sa.create_engine("hvsms_any://", module=SimpleNamespace(paramstyle=style, Error=Exception), **options)
     return _DATABASES.get(engine.dialect.name, Database)(engine)
+
+
+def _without_nul(value: Any) -> Any:
+    return value.replace("\x00", "\ufffd") if isinstance(value, str) and "\x00" in value else value
 
 
 def _newest(stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.api.errors import FinalError
+from airflow_provider_hvsms.api.transport import redact
 from airflow_provider_hvsms.sinks.databases import COLUMN_TYPES, Database, open_database
 from airflow_provider_hvsms.sinks.rows import REJECTS, Layout, Row
 
@@ -139,7 +140,7 @@ def _explain(table: str, error: DBAPIError) -> str:
     cause = error.orig or error
     first_line = str(cause).strip().partition("\n")[0]
     return (
-        f"The database refused a statement for table {table!r}: {type(cause).__name__}: {first_line}. "
+        f"The database refused a statement for table {table!r}: {type(cause).__name__}: {redact(first_line)}. "
         "The table is as it was before."
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_hvsms.api.filters import check_choice
+from airflow_provider_hvsms.api.filters import check_choice, check_id
 from airflow_provider_hvsms.hooks.arguments import is_known
 from airflow_provider_hvsms.sinks.files import FileSink, open_files
 from airflow_provider_hvsms.sinks.formats import FORMATS
@@ -52,10 +52,13 @@ class HvsmsToObjectStorageOperator(HvsmsTransferOperator):
         self.format = format
         self.compression = compression
         self.rows_per_part = rows_per_part
+        if is_known(path):
+            check_id("path", str(path))
         if is_known(format):
             check_choice("format", format, FORMATS)
 
     def open_sink(self) -> AbstractContextManager[FileSink]:
+        check_id("path", str(self.path))
         folder = self.path if isinstance(self.path, ObjectStoragePath) else ObjectStoragePath(self.path)
         return open_files(
             folder,

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
 from airflow_provider_hvsms.api.client import MessageStoreClient
-from airflow_provider_hvsms.api.errors import FinalError, HvsmsError, InvalidRecord, NotFound
+from airflow_provider_hvsms.api.errors import FinalError, HvsmsError, InvalidRequest
 from airflow_provider_hvsms.api.filters import BatchFilter
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.api.window import Window
@@ -158,6 +158,7 @@ class BatchWatch:
         self._clock = clock
         self._changed = threading.Condition()
         self._members: dict[Member, None] = {}
+        self._running = False
         self._ended = False
         self._asleep = False
         self._failures = 0
@@ -168,7 +169,8 @@ class BatchWatch:
         with self._changed:
             if self._ended:
                 return False
-            if not self._members:
+            if not self._running:
+                self._running = True
                 threading.Thread(target=self._run, name="hvsms-batch-watch", daemon=True).start()
             member.due = self._clock() + min(_GATHERING, member.interval.first)
             self._members[member] = None
@@ -219,7 +221,7 @@ class BatchWatch:
             self._look_at_waits(lookup, [member for member in due if isinstance(member, Wait)])
             for member in due:
                 if isinstance(member, Follow):
-                    member.look(client)
+                    self._look_for(member, client)
         except FinalError:
             raise
         except HvsmsError as error:
@@ -229,12 +231,19 @@ class BatchWatch:
         for member in due:
             member.looked(began, self._clock())
 
+    def _look_for(self, follow: Follow, client: MessageStoreClient) -> None:
+        try:
+            follow.look(client)
+        except InvalidRequest as error:
+            self.leave(follow)
+            follow.fail(str(error))
+
     def _look_at_waits(self, lookup: BatchLookup, waits: list[Wait]) -> None:
         found = lookup.look({batch_id for wait in waits for batch_id in wait.pending})
         for wait in waits:
             self._settle(wait, found)
 
-    def _settle(self, wait: Wait, found: Mapping[str, Batch | NotFound | InvalidRecord]) -> None:
+    def _settle(self, wait: Wait, found: Mapping[str, Batch | FinalError]) -> None:
         for batch_id in sorted(wait.pending):
             batch = found[batch_id]
             if not isinstance(batch, Batch):

@@ -135,6 +135,8 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
     ) -> None:
         super().__init__()
         _check_interval(poll_interval)
+        if reach <= 0:
+            raise InvalidRequest(f"reach is {reach}; it must be longer than zero seconds.")
         BatchFilter(from_number=from_number)
         self.hvsms_conn_id = hvsms_conn_id
         self.from_number = from_number

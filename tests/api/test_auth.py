@@ -229,6 +229,17 @@ def test_a_missing_client_is_refused_and_the_field_named(field: str, named: str)
         Credentials("https://platform.ringcentral.com", parts["client_id"], parts["client_secret"], JwtGrant("jwt"))
 
 
+def test_a_secret_with_a_character_that_none_has_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="client secret holds a character"):
+        Credentials("https://platform.ringcentral.com", "id", "secret…", JwtGrant("jwt"))
+
+
+def test_a_password_in_the_server_is_not_shown() -> None:
+    with pytest.raises(InvalidSettings) as refusal:
+        Credentials("https://user:s3cret@platform.ringcentral.com", "id", "secret", JwtGrant("jwt"))
+    assert "s3cret" not in str(refusal.value)
+
+
 def test_the_whole_history_is_read_with_one_login(sandbox: Sandbox, make_client: MakeClient) -> None:
     client = make_client(sandbox)
     assert len(list(client.iter_messages(whole_history(sandbox), per_page=100))) == 3_000

@@ -21,6 +21,8 @@ from airflow_provider_hvsms.api.filters import MessageFilter, check_per_page
         ({"phone_numbers": [f"+1650555{n:04}" for n in range(16)]}, "16 numbers.*at most 15"),
         ({"phone_numbers": "+16505550100"}, "must be a list"),
         ({"phone_numbers": [""]}, "not a phone number"),
+        ({"phone_numbers": ["None"]}, "not a phone number"),
+        ({"phone_numbers": ["['+16505550100'", "'+16505550101']"]}, "text of a list"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_and_named(arguments: dict[str, Any], named: str) -> None:

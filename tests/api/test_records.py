@@ -201,3 +201,14 @@ def test_what_holds_no_status_is_no_total(body: bytes) -> None:
 def test_a_total_of_another_shape_is_named() -> None:
     with pytest.raises(InvalidRecord, match="status delivered cannot be read.*count"):
         decode_statuses(b'{"delivered": {"count": "many"}}')
+
+
+@pytest.mark.parametrize("text", [rb"half an emoji \ud83d", b"a stray byte \xff"])
+def test_a_record_with_broken_text_costs_itself_only(text: bytes) -> None:
+    good = msgspec.json.encode(MESSAGE)
+    broken = b'{"id":7,"creationTime":"2021-01-14T21:47:51Z","text":"' + text + b'"}'
+    body = b'{"records":[' + good + b"," + broken + b'],"paging":{"nextPageToken":"next"}}'
+    page = decode_page(body, Message)
+    assert [message.id for message in page.records] == ["52511"]
+    assert len(page.rejects) == 1
+    assert page.next_page_token == "next"

@@ -52,6 +52,11 @@ def test_an_empty_data_interval_fails_with_both_remedies() -> None:
     assert "window=timedelta(days=1)" in str(error.value)
 
 
+def test_an_empty_window_of_rendered_dates_names_the_remedies_too() -> None:
+    with pytest.raises(InvalidRequest, match=r"window is empty.*CronDataIntervalTimetable.*window=timedelta"):
+        window_of(date_from=END.isoformat(), date_to=END.isoformat())
+
+
 def test_a_lookback_does_not_hide_that_the_data_interval_is_empty() -> None:
     with pytest.raises(InvalidRequest, match="data interval is empty"):
         window_of({"data_interval_start": END, "data_interval_end": END}, lookback=DAY)

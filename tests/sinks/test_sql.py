@@ -159,6 +159,11 @@ def test_texts_of_every_kind_come_back_as_they_were(warehouse: Warehouse) -> Non
     assert [row[0] for row in warehouse.query("SELECT text FROM messages ORDER BY id")] == texts
 
 
+def test_a_nul_character_does_not_stop_postgres(postgres_warehouse: Warehouse) -> None:
+    table().load([rows(message(1, text="a\x00b"))])
+    assert postgres_warehouse.query("SELECT text FROM messages") == [("a\ufffdb",)]
+
+
 @pytest.mark.parametrize("name", ['we"ird', "drop; table", "select", "Ünïcode", "two words", "100%", "a'b"])
 def test_a_strange_table_name_is_only_a_name(warehouse: Warehouse, name: str) -> None:
     table(name).load([rows(message(1))])

@@ -140,6 +140,7 @@ def test_an_empty_interval_fails_at_once_with_both_remedies(
         ({"per_page": 1001}, "per_page"),
         ({"phone_numbers": [f"+1650555{n:04}" for n in range(16)]}, "at most 15"),
         ({"batch_id": ""}, "batch_id"),
+        ({"table": "None"}, "table"),
         ({"date_from": "2026-11-01"}, "time zone"),
         ({"on_invalid": "ignore"}, "on_invalid"),
         ({"window": timedelta(days=-1)}, "window"),

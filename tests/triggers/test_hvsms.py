@@ -230,6 +230,37 @@ def test_a_connection_that_cannot_be_used_ends_all_triggers_with_that_message(
     assert all("jwt_token and username are both missing" in event["message"] for event in events)
 
 
+def test_an_id_that_the_service_refuses_fails_its_own_trigger_only(sandbox: Sandbox) -> None:
+    known = sandbox.store.start_batch(size=10, seconds=None)
+    sandbox.faults.add(Fault.server_error(400), path="/batches/odd")
+
+    def complete() -> None:
+        wait_for(lambda: sandbox.counters.answers[400] >= 1)
+        sandbox.store.complete_batch(known)
+
+    failed, succeeded = run_all(trigger("odd"), trigger(known), meanwhile=complete)
+    assert (failed["status"], succeeded["status"]) == ("error", "success")
+
+
+def test_one_watch_has_one_thread_also_when_members_come_and_go_during_a_look(sandbox: Sandbox) -> None:
+    first, second = (sandbox.store.start_batch(size=10, seconds=None) for _ in range(2))
+    sandbox.faults.add(Fault.slow(0.5), path="/batches/")
+
+    async def story() -> Any:
+        going = asyncio.create_task(first_event(trigger(first)))
+        await asyncio.to_thread(wait_for, lambda: sandbox.faults.pending == 0)
+        going.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await going
+        staying = asyncio.create_task(first_event(trigger(second)))
+        await asyncio.sleep(0.1)
+        assert sum(thread.name == "hvsms-batch-watch" for thread in threading.enumerate()) == 1
+        sandbox.store.complete_batch(second)
+        return await asyncio.wait_for(staying, timeout=10)
+
+    assert asyncio.run(story())["status"] == "success"
+
+
 def test_a_status_that_nobody_has_seen_is_waited_on_and_logged_once(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
