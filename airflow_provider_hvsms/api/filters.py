@@ -40,6 +40,7 @@ class StatusFilter:
     direction: Direction | None = None
 
     def __post_init__(self) -> None:
+        _none_is_empty(self, "phone_numbers")
         if self.batch_id is not None:
             check_id("batch_id", self.batch_id)
         check_phone_numbers(self.phone_numbers)
@@ -80,6 +81,7 @@ class BatchFilter:
     statuses: Sequence[BatchStatus] = ()
 
     def __post_init__(self) -> None:
+        _none_is_empty(self, "statuses")
         check_phone_number("from_number", self.from_number)
         if isinstance(self.statuses, str):
             raise InvalidRequest(f"statuses is {self.statuses!r}; it must be a list, even of one.")
@@ -113,6 +115,11 @@ class OptOutFilter:
     def as_parameters(self) -> Parameters:
         """The filter as the service reads it."""
         return _given(**{"from": self.from_number, "to": self.to_number, "status": self.status})
+
+
+def _none_is_empty(values: object, name: str) -> None:
+    if getattr(values, name) is None:
+        object.__setattr__(values, name, ())
 
 
 def _given(**parameters: str | Sequence[str] | None) -> Parameters:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
-from airflow_provider_hvsms.api.filters import MessageFilter, check_per_page
+from airflow_provider_hvsms.api.filters import BatchFilter, MessageFilter, check_per_page
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,10 @@ def test_fifteen_phone_numbers_are_accepted() -> None:
 def test_a_page_size_outside_1_to_1000_is_refused(per_page: Any) -> None:
     with pytest.raises(InvalidRequest, match="per_page"):
         check_per_page(per_page)
+
+
+def test_no_list_is_as_good_as_an_empty_one() -> None:
+    everything: dict[str, Any] = {"phone_numbers": None}
+    assert MessageFilter(**everything) == MessageFilter()
+    everything = {"statuses": None}
+    assert BatchFilter(**everything) == BatchFilter()
