@@ -188,6 +188,12 @@ class RunningAirflow:
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         response = self._http.request(method, f"{self._url}/api/v2/{path}", json=body, timeout=30)
+        for _ in range(10 if method == "GET" else 0):
+            # With SQLite the API server answers 500 now and then, while another process writes.
+            if response.status_code < 500:
+                break
+            time.sleep(0.5)
+            response = self._http.request(method, f"{self._url}/api/v2/{path}", timeout=30)
         assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
         return response.json()
 
