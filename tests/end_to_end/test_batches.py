@@ -112,6 +112,9 @@ def test_a_dag_runs_once_for_each_completed_batch_also_across_a_killed_triggerer
         return batch_id
 
     completed = [complete_one(), complete_one()]
+    # The watcher notes its place two seconds after an event; it looks twice a second.
+    looks = store.counters.requests["batches"]
+    airflow.wait_until(lambda: store.counters.requests["batches"] > looks + 10, 60, "the place is noted")
     airflow.kill("triggerer")
     missed = store.store.start_batch(size=7, seconds=None, rejected=0)
     store.store.complete_batch(missed)

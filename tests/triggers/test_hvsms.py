@@ -53,7 +53,7 @@ def wait_for_looks(sandbox: Sandbox, number: int) -> None:
 
 @pytest.fixture
 def _events_leave_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms._UNTIL_EVENTS_LEFT", 0)
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms._UNTIL_EVENT_LEFT", 0)
 
 
 @pytest.fixture(autouse=True)
