@@ -113,9 +113,9 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
     """For `AssetWatcher` (Airflow 3): one event for each batch that completes, without phone numbers.
 
     The event is `{"id", "status", "batch_size", "processed_count", "rejected_count", "cost", "creation_time"}`. Events
-    are two seconds apart. It begins with what completes from now on. On Airflow 3.3 and later its place is kept in the asset's state store, so
-    that a restarted triggerer neither repeats nor misses a batch; before 3.3 a restart begins from now again. A
-    triggerer that was down for longer than `reach` misses what completed before that.
+    are two seconds apart. They begin with what completes from now on. On Airflow 3.3 and later their place is kept in
+    the asset's state store, so that a restarted triggerer neither repeats nor misses a batch; before 3.3 a restart
+    begins from now again. A triggerer that was down for longer than `reach` misses what completed before that.
 
     Triggers with the same arguments share one look a poll; all triggers of one connection share one thread and login.
 
