@@ -123,6 +123,17 @@ class RunningAirflow:
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         return {name: task["state"] for name, task in self.tasks(dag_id, run_id).items()}
 
+    def wait_until_deferred(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Wait until a task is deferred and the scheduler knows that its worker has ended.
+
+        That can take five seconds more. A task that was resumed before would be taken for one that died.
+        """
+        heard = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id},"
+        self.wait_until(
+            lambda: self.task_states(dag_id, run_id).get(task_id) == "deferred" and heard in self.log_of("scheduler"),
+            60, f"{task_id} of {run_id} is deferred",
+        )  # fmt: skip
+
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         path = f"{_run(dag_id, run_id)}/taskInstances/{quote(task_id)}/xcomEntries/{quote(key)}"
         return self._call("GET", path)["value"]

@@ -45,10 +45,7 @@ def airflow_environment(store: Sandbox, airflow_home: Path) -> dict[str, str]:
 def start_waiting(airflow: RunningAirflow, batch_id: str) -> str:
     airflow.unpause("hvsms_wait_for_batch")
     run_id = airflow.trigger("hvsms_wait_for_batch", conf={"batch_id": batch_id})
-    airflow.wait_until(
-        lambda: airflow.task_states("hvsms_wait_for_batch", run_id).get("wait_for_batch") == "deferred",
-        60, f"the sensor of {batch_id} is deferred",
-    )  # fmt: skip
+    airflow.wait_until_deferred("hvsms_wait_for_batch", run_id, "wait_for_batch")
     return run_id
 
 
