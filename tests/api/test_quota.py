@@ -4,53 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
 from airflow_provider_hvsms.api.quota import Quota, UsageGroup, retry_after
+from tests.api.sliding_window import ALL_HEADERS, SlidingWindow
 from tests.conftest import ManualClock
-
-
-class SlidingWindow:
-    """A service that counts as the real one does, and tells in its headers what it was told to tell."""
-
-    def __init__(self, clock: ManualClock, *, limit: int, window: float, penalty: float, tell: set[str]) -> None:
-        self._clock = clock
-        self._limit = limit
-        self._window = window
-        self._penalty = penalty
-        self._tell = tell
-        self._times: list[float] = []
-        self._out_until = 0.0
-        self.refused = 0
-        self.inside_penalty = 0
-
-    def ask(self) -> tuple[int, Mapping[str, str]]:
-        now = self._clock()
-        if now < self._out_until:
-            self.inside_penalty += 1
-        self._times = [time for time in self._times if time > now - self._window]
-        if now < self._out_until or len(self._times) >= self._limit:
-            self.refused += 1
-            self._out_until = now + self._penalty
-            return 429, self._shown({"Retry-After": str(int(self._penalty))})
-        self._times.append(now)
-        return 200, self._shown({"X-Rate-Limit-Remaining": str(self._limit - len(self._times))})
-
-    def _shown(self, headers: dict[str, str]) -> dict[str, str]:
-        everything = {
-            "X-Rate-Limit-Group": "light",
-            "X-Rate-Limit-Limit": str(self._limit),
-            "X-Rate-Limit-Window": f"{self._window:g}",
-            **headers,
-        }
-        return {name: value for name, value in everything.items() if name in self._tell}
-
-
-ALL_HEADERS = {f"X-Rate-Limit-{name}" for name in ("Group", "Limit", "Remaining", "Window")} | {"Retry-After"}
 
 
 def ask(quota: Quota, service: SlidingWindow, clock: ManualClock, *, seconds: float = 0.1) -> int:
@@ -61,17 +22,53 @@ def ask(quota: Quota, service: SlidingWindow, clock: ManualClock, *, seconds: fl
     return status
 
 
-@pytest.mark.parametrize(("limit", "window"), [(10, 60), (50, 60), (600, 60), (10, 300), (50, 300), (1, 5)])
-def test_nearly_all_of_the_quota_is_used_and_nothing_is_refused(clock: ManualClock, limit: int, window: float) -> None:
+@pytest.mark.parametrize(("limit", "window"), [(10, 60), (50, 60), (600, 60), (10, 300), (50, 300), (600, 300)])
+def test_alone_it_uses_97_percent_of_the_quota_and_nothing_is_refused(
+    clock: ManualClock, limit: int, window: float
+) -> None:
     service = SlidingWindow(clock, limit=limit, window=window, penalty=60, tell=ALL_HEADERS)
     quota = Quota(clock=clock, sleep=clock.sleep)
     started = clock.now
+    asked_at = []
+    while clock.now < started + 6 * window:
+        ask(quota, service, clock, seconds=0.01)
+        asked_at.append(clock.now)
+    sustained = [moment for moment in asked_at if started + window < moment < started + 6 * window]
+    assert service.refused == 0
+    assert len(sustained) >= 0.97 * limit * 5
+
+
+def test_the_first_requests_leave_at_once_as_far_as_the_quota_allows(clock: ManualClock) -> None:
+    service = SlidingWindow(clock, limit=50, window=60, penalty=60, tell=ALL_HEADERS)
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    for _ in range(49):
+        ask(quota, service, clock)
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_the_smallest_quotas_are_kept_to(clock: ManualClock, limit: int) -> None:
+    service = SlidingWindow(clock, limit=limit, window=5, penalty=60, tell=ALL_HEADERS)
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    started = clock.now
+    for _ in range(10 * limit):
+        ask(quota, service, clock, seconds=0.01)
+    assert service.refused == 0
+    assert clock.now - started <= 10 * 5.1
+
+
+def test_half_of_the_quota_stays_free_with_a_share_of_one_half(clock: ManualClock) -> None:
+    service = SlidingWindow(clock, limit=60, window=60, penalty=60, tell=ALL_HEADERS)
+    quota = Quota(share=0.5, clock=clock, sleep=clock.sleep)
+    started = clock.now
+    most = 0
     asked = 0
-    while clock.now < started + 10 * window:
+    while clock.now < started + 600:
         ask(quota, service, clock, seconds=0.01)
         asked += 1
-    assert service.refused == 0
-    assert asked >= 0.95 * limit * 10
+        most = max(most, service.used())
+    assert most == 30
+    assert asked >= 0.97 * 300
 
 
 @pytest.mark.parametrize("missing", sorted(ALL_HEADERS - {"Retry-After"}))
@@ -171,7 +168,7 @@ def test_a_wait_is_logged_once_with_how_long_and_why(clock: ManualClock, caplog:
             ask(quota, service, clock)
     [message] = caplog.messages
     assert "Waiting 59" in message
-    assert "5 requests of the 5 in 60 s" in message
+    assert "of the 5 requests in 60 s, 5 are used by this process" in message
 
 
 def test_a_penalty_is_logged_once_with_how_long_and_why(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
