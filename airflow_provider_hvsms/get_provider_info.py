@@ -62,6 +62,8 @@ def get_provider_info() -> dict[str, Any]:
                     "account_id": _field("Account ID", None, "Empty (or ~) for the account of the user."),
                     "connect_timeout": _field("Connect Timeout", None, "Seconds; 10 if empty."),
                     "read_timeout": _field("Read Timeout", None, "Seconds between two bytes; 60 if empty."),
+                    "quota_share": _field("Quota Share", None, "Part of the quota, above 0 and up to 1; 1 if empty."),
+                    "share_token": _switch("Share Token", "Let all tasks use one session, kept in a Variable."),
                 },
             }
         ],
@@ -73,3 +75,7 @@ def _field(label: str, display_format: str | None, description: str) -> dict[str
     if display_format:
         schema["format"] = display_format
     return {"label": label, "description": description, "schema": schema}
+
+
+def _switch(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["boolean", "null"], "default": False}}

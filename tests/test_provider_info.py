@@ -46,6 +46,7 @@ def test_the_form_shows_every_extra_field_and_hides_what_is_typed_into_secrets()
     fields = {name.removeprefix("extra__hvsms__"): widget for name, widget in widgets.items() if "__hvsms__" in name}
     assert set(fields) == {
         "jwt_token", "username", "extension", "user_password", "account_id", "connect_timeout", "read_timeout",
+        "quota_share", "share_token",
     }  # fmt: skip
     assert {name for name, widget in fields.items() if widget.is_sensitive} == {"jwt_token", "user_password"}
 

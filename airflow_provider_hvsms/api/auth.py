@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import ipaddress
 import logging
+import random
 import re
 import threading
 import time
@@ -19,6 +21,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from airflow_provider_hvsms.api.errors import HvsmsError, InvalidSettings, LoginRefused, SessionEnded
 from airflow_provider_hvsms.api.quota import UsageGroup
+from airflow_provider_hvsms.api.shared_session import Session, SharedSession, StoreUnavailable, TokenStore
 from airflow_provider_hvsms.api.transport import Answer, Request, Transport
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,20 @@ _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # A token is renewed this long before it expires, but short-lived ones not before nine tenths of their life.
 _RENEWAL_MARGIN = 60.0
 _RENEWAL_MARGIN_SHARE = 0.1
+
+# Of one request, when other logins end each new session at once.
+_MOST_RENEWALS = 3
+
+# Seconds to wait, at random, before logging in again when another login ended the session; doubled each time. Programs
+# that end each other's sessions would otherwise do so at every request.
+_WAIT_AFTER_LOSS = (0.5, 3.0)
+
+_ABOUT_SESSIONS = "about five sessions of one user and app may live at a time, and each further login ends the oldest"
+_REMEDY_ALONE = (
+    "Set share_token: true in the connection's extra, or let the tasks of this connection run in an Airflow pool of at "
+    "most four slots, or give each program an app or user of its own."
+)
+_REMEDY_SHARED = "share_token is set, so these are other programs' logins: give each program an app or user of its own."
 
 _SERVER_REMEDY = (
     ": the connection's host must be a scheme, a host and perhaps a port, such as https://platform.ringcentral.com."
@@ -44,6 +61,11 @@ class JwtGrant:
 
     def as_form(self) -> dict[str, str]:
         return {"grant_type": _JWT_GRANT, "assertion": self.jwt_token}
+
+    @property
+    def user(self) -> str:
+        """What stands for the user: a JWT credential belongs to one."""
+        return self.jwt_token
 
     @property
     def remedy(self) -> str:
@@ -69,6 +91,10 @@ class PasswordGrant:
             "password": self.user_password,
         }
         return {name: value for name, value in form.items() if value}
+
+    @property
+    def user(self) -> str:
+        return f"{self.username}*{self.extension}"
 
     @property
     def remedy(self) -> str:
@@ -103,35 +129,59 @@ class Credentials:
                     f"mend the connection's {field}."
                 )
 
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the server, the app and the user. It gives none of them away, and holds no password."""
+        return hashlib.sha256("\n".join((self.server, self.client_id, self.grant.user)).encode()).hexdigest()
+
 
 class Login:
     """The session of one user and app, shared by all threads that read with it.
 
+    With a store it is also shared by all programs that use the same store. Nobody revokes such a session, as others
+    may be using it: it ends by itself.
+
     :param transport: reaches the server.
-    :param clock: seconds that only go forward.
+    :param store: where the token lies that other programs use too; `None` (default): the session is this Login's own.
+    :param clock: seconds that only go forward; with a store, seconds since the epoch.
+    :param sleep: waits the given seconds.
+    :param pick: a random number between two.
     """
 
     def __init__(
-        self, credentials: Credentials, transport: Transport, *, clock: Callable[[], float] = time.monotonic
+        self,
+        credentials: Credentials,
+        transport: Transport,
+        *,
+        store: TokenStore | None = None,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        pick: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self._credentials = credentials
         self._transport = transport
-        self._clock = clock
+        self._clock = clock or (time.time if store else time.monotonic)
+        self._sleep = sleep
+        self._pick = pick
+        self._shared: SharedSession | None = None
+        if store is not None:
+            self._shared = SharedSession(store, credentials.fingerprint, clock=self._clock, sleep=sleep, pick=pick)
+        self._endpoint = _TokenEndpoint(credentials, transport, self._clock)
         # Re-entrant: a client that is collected while its thread logs in leaves from within.
         self._renewing = threading.RLock()
         self._users = 0
-        self._session: _Session | None = None
-        self._refused: LoginRefused | None = None
+        self._session: Session | None = None
+        self._refusal: LoginRefused | None = None
+        self._told_loss = False
 
     def join(self) -> None:
         """Count one more user of the session. It logs in at the first call, not here."""
         with self._renewing:
             if self._users == 0:
-                self._refused = None
+                self._refusal = None
             self._users += 1
 
     def leave(self) -> None:
-        """Count one user less; the last one ends the session at the service.
+        """Count one user less; the last one ends the session at the service, unless other programs share it.
 
         A failure to end it is only noted, and if there is no quota for it, nothing is sent: an unused session ends by
         itself.
@@ -142,69 +192,134 @@ class Login:
                 return
             session, self._session = self._session, None
         try:
-            self._transport.send_if_free(self._request("/restapi/oauth/revoke", {"token": session.access_token}))
+            if self._shared is None:
+                self._endpoint.revoke(session)
         except HvsmsError as error:
             log.debug("The session could not be revoked: %s", error)
         finally:
-            self._transport.close()
+            self._transport.disconnect()
 
     def with_token(self, call: Callable[[AuthBase], ResultT]) -> ResultT:
-        """Make a call with the session's token; if the service refuses it (401), once more with a new one.
+        """Make a call with the session's token; if the service refuses it (401), again with a new one.
+
+        A new token may be refused as well, when many other programs log in: so the call is made up to four times, after
+        random waits that grow from seconds to about ten.
 
         :raises LoginRefused: wrong credentials, found once and not tried again.
-        :raises SessionEnded: the new token was refused as well.
+        :raises SessionEnded: every new token was refused as well.
         """
-        token = self._token()
+        session = self._usable_session()
+        for renewal in range(_MOST_RENEWALS):
+            try:
+                return call(_Bearer(session.access_token))
+            except SessionEnded:
+                session = self._usable_session(_Loss(session, renewal))
         try:
-            return call(_Bearer(token))
-        except SessionEnded:
-            log.info("The service no longer accepts the access token (401): logging in again.")
-        token = self._token(refused=token)
-        try:
-            return call(_Bearer(token))
+            return call(_Bearer(session.access_token))
         except SessionEnded as error:
             raise SessionEnded(
-                f"{error} A token just issued was refused: about five sessions of one user and app may live at a "
-                "time, and each further login ends the oldest. Run fewer tasks at once with this connection, or "
-                "give each program an app or user of its own."
+                f"{error} {_MOST_RENEWALS} tokens just issued were refused: {_ABOUT_SESSIONS}. {self._remedy}"
             ) from error
 
-    def _token(self, *, refused: str | None = None) -> str:
+    def _usable_session(self, loss: _Loss | None = None) -> Session:
         with self._renewing:
-            if self._refused:
-                raise self._refused
+            if self._refusal:
+                raise self._refusal
             session = self._session
-            if session is None or session.access_token == refused:
-                session = self._log_in()
-            elif self._clock() >= session.renew_at:
-                session = self._refresh(session)
-            self._session = session
-            return session.access_token
+            if session is None or self._clock() >= session.renew_at or (loss and loss.is_of(session)):
+                session = self._session = self._renew(session, loss)
+            return session
 
-    def _log_in(self) -> _Session:
+    def _renew(self, session: Session | None, loss: _Loss | None) -> Session:
+        if self._shared is None:
+            return self._open(session, loss)
+        refused = loss.session.access_token if loss else None
         try:
-            return self._ask_for_token(self._credentials.grant.as_form())
-        except LoginRefused as error:
-            self._refused = error
-            raise
+            return self._shared.find(refused) or self._shared.renew(refused, lambda known: self._open(known, loss))
+        except StoreUnavailable as error:
+            log.warning("The session cannot be shared with other tasks, so this one logs in for itself: %s.", error)
+            self._shared = None
+            # Not by a refresh, which would end the session of the others.
+            return self._open(None, loss)
 
-    def _refresh(self, session: _Session) -> _Session:
-        if session.refresh_token is None:
-            return self._log_in()
+    def _open(self, known: Session | None, loss: _Loss | None) -> Session:
+        if known and loss and loss.is_of(known) and self._clock() < known.expires_at:
+            self._tell_loss()
+            self._sleep(loss.wait(self._pick))
+        elif known and known.refresh_token:
+            return self._refresh(known.access_token, known.refresh_token)
+        return self._log_in()
+
+    def _refresh(self, access_token: str, refresh_token: str) -> Session:
         try:
-            return self._ask_for_token({"grant_type": "refresh_token", "refresh_token": session.refresh_token})
+            return self._endpoint.refresh(refresh_token)
         except LoginRefused:
             log.info("The session can no longer be refreshed: logging in again.")
-            return self._log_in()
+        # Perhaps because another program has just done so.
+        refreshed = self._shared.find(access_token) if self._shared else None
+        return refreshed or self._log_in()
 
-    def _ask_for_token(self, form: dict[str, str]) -> _Session:
+    def _log_in(self) -> Session:
+        try:
+            return self._endpoint.log_in()
+        except LoginRefused as error:
+            self._refusal = error
+            raise
+
+    def _tell_loss(self) -> None:
+        if not self._told_loss:
+            log.warning(
+                "Another login ended this session (401): %s. Logging in again; further such cases are not logged. %s",
+                _ABOUT_SESSIONS,
+                self._remedy,
+            )
+        self._told_loss = True
+
+    @property
+    def _remedy(self) -> str:
+        return _REMEDY_SHARED if self._shared else _REMEDY_ALONE
+
+
+@dataclasses.dataclass(frozen=True)
+class _Loss:
+    """The service refused a session's token, after so many renewals for the same request."""
+
+    session: Session
+    renewals: int
+
+    def is_of(self, session: Session) -> bool:
+        return session.access_token == self.session.access_token
+
+    def wait(self, pick: Callable[[float, float], float]) -> float:
+        shortest, longest = _WAIT_AFTER_LOSS
+        return 2.0**self.renewals * pick(shortest, longest)
+
+
+class _TokenEndpoint:
+    """The service's OAuth: gives sessions and ends them."""
+
+    def __init__(self, credentials: Credentials, transport: Transport, clock: Callable[[], float]) -> None:
+        self._credentials = credentials
+        self._transport = transport
+        self._clock = clock
+
+    def log_in(self) -> Session:
+        return self._ask(self._credentials.grant.as_form())
+
+    def refresh(self, refresh_token: str) -> Session:
+        return self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+    def revoke(self, session: Session) -> None:
+        self._transport.send_if_free(self._request("/restapi/oauth/revoke", {"token": session.access_token}))
+
+    def _ask(self, form: dict[str, str]) -> Session:
         request = self._request("/restapi/oauth/token", form)
         asked_at = self._clock()
 
-        def accept(answer: Answer) -> _Session:
+        def accept(answer: Answer) -> Session:
             if answer.status >= HTTPStatus.BAD_REQUEST:
                 raise LoginRefused(self._explain(request, answer))
-            return _Session.issued(msgspec.json.decode(answer.body, type=_TokenAnswer), asked_at)
+            return msgspec.json.decode(answer.body, type=_TokenAnswer).as_session(asked_at)
 
         return self._transport.exchange(request, accept)
 
@@ -225,22 +340,15 @@ class Login:
         return f"{request}: {self._credentials.server} refused the login: {answer}. Mend the connection: {remedy}."
 
 
-@dataclasses.dataclass(frozen=True)
-class _Session:
-    access_token: str = dataclasses.field(repr=False)
-    refresh_token: str | None = dataclasses.field(repr=False)
-    renew_at: float
-
-    @classmethod
-    def issued(cls, answer: _TokenAnswer, asked_at: float) -> _Session:
-        margin = min(_RENEWAL_MARGIN, answer.expires_in * _RENEWAL_MARGIN_SHARE)
-        return cls(answer.access_token, answer.refresh_token, asked_at + answer.expires_in - margin)
-
-
 class _TokenAnswer(msgspec.Struct):
     access_token: str
     expires_in: float
     refresh_token: str | None = None
+
+    def as_session(self, asked_at: float) -> Session:
+        margin = min(_RENEWAL_MARGIN, self.expires_in * _RENEWAL_MARGIN_SHARE)
+        expires_at = asked_at + self.expires_in
+        return Session(self.access_token, self.refresh_token, expires_at - margin, expires_at)
 
 
 class _Bearer(AuthBase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,10 +26,12 @@ from airflow_provider_hvsms.api.filters import (
     Parameters,
     StatusFilter,
     check_choice,
+    check_concurrency,
     check_id,
     check_per_page,
 )
 from airflow_provider_hvsms.api.quota import Quota, UsageGroup
+from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.api.records import (
     Batch,
     Message,
@@ -39,6 +42,8 @@ from airflow_provider_hvsms.api.records import (
     decode_record,
     decode_statuses,
 )
+from airflow_provider_hvsms.api.shared_session import TokenStore
+from airflow_provider_hvsms.api.spans import Spans, page_length
 from airflow_provider_hvsms.api.transport import (
     Answer,
     Request,
@@ -50,18 +55,36 @@ from airflow_provider_hvsms.api.window import Window
 
 log = logging.getLogger(__name__)
 
+_QUICK = 0.05
+"""Seconds. A page that comes sooner is used about as slowly as it is fetched, so that one at a time is enough."""
+
+_FEWEST_PAGES_TO_CUT = 5
+
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 ResultT = TypeVar("ResultT")
 
 
-def connect(credentials: Credentials, *, account_id: str = "~", limits: TimeLimits | None = None) -> MessageStoreClient:
-    """A client of the store. All clients of one user in a process share one login and one quota.
+def connect(
+    credentials: Credentials,
+    *,
+    account_id: str = "~",
+    limits: TimeLimits | None = None,
+    quota_share: float = 1.0,
+    token_store: TokenStore | None = None,
+) -> MessageStoreClient:
+    """A client of the store. All clients in a process that were made with the same arguments share login and quota.
 
     Nothing is sent before the first read.
+
+    :param account_id: `~` for the account of the user who logs in.
+    :param quota_share: the part of the quota that may be used, above 0 and up to 1 (default). Clients of one user with
+        different shares know of each other only what the service's headers tell, as different programs do.
+    :param token_store: shares the login with other processes too; `None` (default): each process logs in for itself.
     """
     limits = limits or TimeLimits()
-    transport = Transport(credentials.server, quota=_quota_of(credentials), limits=limits)
-    return MessageStoreClient(transport, _login_of(credentials, limits), account_id=account_id)
+    transport = Transport(credentials.server, quota=_quota_of(credentials, quota_share), limits=limits)
+    login = _login_of(credentials, limits, quota_share, token_store)
+    return MessageStoreClient(transport, login, account_id=account_id)
 
 
 class MessageStoreClient:
@@ -95,14 +118,24 @@ class MessageStoreClient:
         *,
         per_page: int = MOST_PER_PAGE,
         on_invalid: OnInvalid = "fail",
+        concurrency: int = 1,
     ) -> Iterator[Page[Message]]:
         """Messages created in a window, page by page, with no promise of order.
 
         :param per_page: records a page, 1 to 1000.
         :param on_invalid: `fail` raises for a record that cannot be read, `quarantine` leaves it in the page's rejects.
+        :param concurrency: 1 (default) reads one page after the other. More: where the quota allows several requests in
+            the time that one takes, the window is cut into spans, and so many of them are read at once, or up to twice
+            as many where the quota would not be used otherwise. A span costs one more request at most, and so does the
+            page that shows how to cut.
         """
-        parameters = {**window.as_parameters(), **(wanted or MessageFilter()).as_parameters()}
-        return self._pages("/messages", parameters, per_page, on_invalid, Message)
+
+        def read(span: Window) -> Iterator[Page[Message]]:
+            parameters = {**span.as_parameters(), **(wanted or MessageFilter()).as_parameters()}
+            return self._pages("/messages", parameters, per_page, on_invalid, Message)
+
+        check_concurrency(concurrency)
+        return read(window) if concurrency == 1 else self._at_once(read, window, per_page, concurrency)
 
     def iter_messages(
         self, window: Window, wanted: MessageFilter | None = None, *, per_page: int = MOST_PER_PAGE
@@ -179,6 +212,27 @@ class MessageStoreClient:
     ) -> None:
         self.close()
 
+    def _at_once(
+        self, read: Callable[[Window], Iterator[Page[Message]]], window: Window, per_page: int, concurrency: int
+    ) -> Iterator[Page[Message]]:
+        """Read one page; then go on from there, or begin anew in several spans if that is sooner done."""
+        pages = read(window)
+        first = next(pages)
+        readers = self._useful_readers(concurrency)
+        if readers == 1 or window.length < _FEWEST_PAGES_TO_CUT * page_length(window, first, per_page):
+            yield first
+            yield from pages
+            return
+        log.info("Reading %d spans of the window at once.", readers)
+        spans = Spans(window, first, per_page=per_page, readers=readers)
+        yield from read_ahead([spans.pages(read) for _ in range(readers)])
+
+    def _useful_readers(self, concurrency: int) -> int:
+        """As many as the quota has requests for in the time that one takes."""
+        if self._transport.seconds_a_request < _QUICK:
+            return 1
+        return max(1, math.ceil(min(2 * concurrency, self._transport.requests_in_the_time_of_one(UsageGroup.LIGHT))))
+
     def _pages(
         self, path: str, parameters: Parameters, per_page: int, on_invalid: OnInvalid, record_type: type[RecordT]
     ) -> Iterator[Page[RecordT]]:
@@ -218,13 +272,16 @@ class MessageStoreClient:
 
 
 @functools.cache
-def _quota_of(credentials: Credentials) -> Quota:  # noqa: ARG001 - the key of the cache
-    return Quota()
+def _quota_of(credentials: Credentials, share: float) -> Quota:  # noqa: ARG001 - part of the cache's key
+    return Quota(share=share)
 
 
 @functools.cache
-def _login_of(credentials: Credentials, limits: TimeLimits) -> Login:
-    return Login(credentials, Transport(credentials.server, quota=_quota_of(credentials), limits=limits))
+def _login_of(
+    credentials: Credentials, limits: TimeLimits, quota_share: float, token_store: TokenStore | None
+) -> Login:
+    transport = Transport(credentials.server, quota=_quota_of(credentials, quota_share), limits=limits)
+    return Login(credentials, transport, store=token_store)
 
 
 def _without_rejects(pages: Iterator[Page[RecordT]]) -> Iterator[Page[RecordT]]:

@@ -19,6 +19,9 @@ Parameters = Mapping[str, "str | int | Sequence[str]"]
 MOST_PER_PAGE = 1000
 """Records a page: the service's default, and the most that it promises (RingCentral: perPage)."""
 
+MOST_AT_ONCE = 16
+"""The highest `concurrency`: more would only strain the service."""
+
 MOST_PHONE_NUMBERS = 15
 """Phone numbers in one filter (RingCentral: phoneNumber)."""
 
@@ -157,6 +160,11 @@ def check_phone_number(name: str, value: object) -> None:
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:
     if value not in choices:
         raise InvalidRequest(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}.")
+
+
+def check_concurrency(concurrency: object) -> None:
+    if not isinstance(concurrency, int) or not 1 <= concurrency <= MOST_AT_ONCE:
+        raise InvalidRequest(f"concurrency is {concurrency!r}; it must be a whole number from 1 to {MOST_AT_ONCE}.")
 
 
 def check_per_page(per_page: object) -> None:

@@ -29,8 +29,9 @@ from airflow_provider_hvsms.api.errors import (
     SessionEnded,
     UnexpectedAnswer,
 )
-from airflow_provider_hvsms.api.filters import Parameters
+from airflow_provider_hvsms.api.filters import MOST_AT_ONCE, Parameters
 from airflow_provider_hvsms.api.quota import Quota, UsageGroup, retry_after
+from airflow_provider_hvsms.api.rate_limit import Turn
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ _SHOWN_PARAMETERS = ("dateFrom", "dateTo", "batchId", "direction", "view", "stat
 _PHONE_NUMBER = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
 
 _LONGEST_PAUSE = 60.0
-_POOL_SIZE = 16
+_POOL_SIZE = 2 * MOST_AT_ONCE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,11 +156,14 @@ class Transport:
         self._session.headers["User-Agent"] = f"airflow-provider-hvsms/{__version__}"
         self._session.headers["Accept"] = "application/json"
         self._session.mount(server, HTTPAdapter(pool_maxsize=_POOL_SIZE))
+        self._closed = False
         self._counting = threading.Lock()
+        self._waited_until = 0.0
+        self._seconds = 0.0
         self.requests = 0
         """Requests sent."""
         self.waited = 0.0
-        """Seconds spent waiting for quota."""
+        """Seconds in which requests waited for quota, however many at once."""
 
     def exchange(self, request: Request, accept: Callable[[Answer], ResultT]) -> ResultT:
         """Send a request until an answer can be accepted, at most `limits.tries` times.
@@ -177,8 +181,23 @@ class Transport:
         if self._quota.has_room(request.group):
             self._send(request)
 
-    def close(self) -> None:
+    @property
+    def seconds_a_request(self) -> float:
+        """How long an answer took in the mean, without waiting for quota; 0 before the first."""
+        return self._seconds / self.requests if self.requests else 0.0
+
+    def requests_in_the_time_of_one(self, group: UsageGroup) -> float:
+        """How many requests the quota allows while one is under way; infinity while no limit is known."""
+        return self._quota.rate(group) * self.seconds_a_request
+
+    def disconnect(self) -> None:
+        """Close the connections that are not in use; a further request opens one again."""
         self._session.close()
+
+    def close(self) -> None:
+        """Close the connections, and let no further request leave, not even one that waits for quota already."""
+        self._closed = True
+        self.disconnect()
 
     def _attempt(self, request: Request, accept: Callable[[Answer], ResultT]) -> ResultT:
         answer = self._send(request)
@@ -193,9 +212,9 @@ class Transport:
 
     def _send(self, request: Request) -> Answer:
         with self._quota.turn(request.group) as turn:
-            with self._counting:
-                self.requests += 1
-                self.waited += turn.waited
+            if self._closed:
+                raise InvalidRequest(f"{request}: the client was closed before it was sent.")
+            self._count(turn)
             try:
                 response = self._session.request(
                     request.method,
@@ -209,7 +228,15 @@ class Transport:
             except requests.RequestException as error:
                 raise ServiceUnavailable(f"{request}: no whole answer: {_reason(error)}.") from error
             turn.answered(response.status_code, response.headers)
+        with self._counting:
+            self._seconds += (turn.answered_at or turn.taken_at) - turn.taken_at
         return Answer(response.status_code, response.headers, response.content)
+
+    def _count(self, turn: Turn) -> None:
+        with self._counting:
+            self.requests += 1
+            self.waited += max(0.0, turn.taken_at - max(self._waited_until, turn.taken_at - turn.waited))
+            self._waited_until = max(self._waited_until, turn.taken_at)
 
     def _retrying(self) -> tenacity.Retrying:
         def tell(state: tenacity.RetryCallState) -> None:

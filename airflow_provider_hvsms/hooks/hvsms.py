@@ -35,11 +35,15 @@ from airflow_provider_hvsms.api.filters import (
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.get_provider_info import get_provider_info
+from airflow_provider_hvsms.hooks.shared_token import VariableTokenStore, is_in_task
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Page, StatusTotals
+
+_SAID_YES = frozenset({"true", "yes", "1"})
+_SAID_NO = frozenset({"false", "no", "0", ""})
 
 DEFAULT_SERVER = "https://platform.ringcentral.com"
 
@@ -50,9 +54,14 @@ class HvsmsHook(BaseHook):
     All hooks with the same connection in one process share one login and one quota. The hook's own methods keep the
     session until the hook is dropped or closed.
 
+    With `share_token` in the connection's extra, all tasks of the connection share one login, wherever they run: its
+    token is kept in an Airflow Variable. Such a session is not revoked when a task ends. Triggers, the form's Test
+    button and scripts still log in for themselves.
+
     :param hvsms_conn_id: a connection of type `hvsms`: host = server, login = client id, password = client secret,
         extra = `jwt_token`, or `username`, `extension` and `user_password`; optional `account_id`, `connect_timeout`
-        and `read_timeout` (seconds).
+        and `read_timeout` (seconds), `share_token` (default false), and `quota_share`, the part of the quota that may
+        be used (above 0 and up to 1, the default).
     """
 
     conn_name_attr = "hvsms_conn_id"
@@ -69,7 +78,7 @@ class HvsmsHook(BaseHook):
 
         :raises InvalidSettings: the connection lacks a field, or holds one that cannot be used.
         """
-        return self._connect(tries=TimeLimits.tries)
+        return self._connect(tries=TimeLimits.tries, may_share=is_in_task())
 
     def iter_messages(
         self,
@@ -177,7 +186,7 @@ class HvsmsHook(BaseHook):
         """Log in and read one page; say in words what is wrong, or that nothing is."""
         now = datetime.now(UTC)
         try:
-            with self._connect(tries=1) as client:
+            with self._connect(tries=1, may_share=False) as client:
                 next(client.message_pages(Window(now - timedelta(days=1), now), per_page=1))
         except (HvsmsError, AirflowNotFoundException) as error:
             return False, str(error)
@@ -200,7 +209,7 @@ class HvsmsHook(BaseHook):
     def _client(self) -> MessageStoreClient:
         return self.get_conn()
 
-    def _connect(self, *, tries: int) -> MessageStoreClient:
+    def _connect(self, *, tries: int, may_share: bool) -> MessageStoreClient:
         connection = self.get_connection(self.hvsms_conn_id)
         extra = connection.extra_dejson
         try:
@@ -215,7 +224,14 @@ class HvsmsHook(BaseHook):
                 read=_seconds(extra, "read_timeout", TimeLimits.read),
                 tries=tries,
             )
-            return connect(credentials, account_id=_text(extra, "account_id") or "~", limits=limits)
+            shares = _is_set(extra, "share_token") and may_share
+            return connect(
+                credentials,
+                account_id=_text(extra, "account_id") or "~",
+                limits=limits,
+                quota_share=_share(extra, "quota_share"),
+                token_store=VariableTokenStore(self.hvsms_conn_id) if shares else None,
+            )
         except FinalError as error:
             raise InvalidSettings(f"Connection {self.hvsms_conn_id!r}: {error}") from error
 
@@ -229,14 +245,17 @@ class HvsmsHook(BaseHook):
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """The extra fields of the form, for Airflow before 3.2, which does not read the provider info's."""
         from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
-        from wtforms import PasswordField, StringField
+        from wtforms import BooleanField, PasswordField, StringField
 
-        widgets: dict[str, Any] = {}
-        for name, field in _connection_type()["conn-fields"].items():
-            secret = field["schema"].get("format") == "password"
-            kind, widget = (PasswordField, BS3PasswordFieldWidget()) if secret else (StringField, BS3TextFieldWidget())
-            widgets[name] = kind(field["label"], description=field["description"], widget=widget)
-        return widgets
+        kinds = {
+            "text": functools.partial(StringField, widget=BS3TextFieldWidget()),
+            "password": functools.partial(PasswordField, widget=BS3PasswordFieldWidget()),
+            "boolean": BooleanField,
+        }
+        return {
+            name: kinds[_kind_of(field["schema"])](field["label"], description=field["description"])
+            for name, field in _connection_type()["conn-fields"].items()
+        }
 
 
 @contextmanager
@@ -258,6 +277,10 @@ def failing_at_once(hvsms_conn_id: str) -> Iterator[None]:
 def _connection_type() -> dict[str, Any]:
     connection_type: dict[str, Any] = get_provider_info()["connection-types"][0]
     return connection_type
+
+
+def _kind_of(schema: Mapping[str, Any]) -> str:
+    return "boolean" if "boolean" in schema["type"] else schema.get("format", "text")
 
 
 def _server(connection: Connection) -> str:
@@ -295,3 +318,25 @@ def _seconds(extra: Mapping[str, Any], name: str, default: float) -> float:
     if not 0 < seconds < float("inf"):
         raise InvalidSettings(f"{name} in the extra is {text!r}; it must be a number of seconds above 0.")
     return seconds
+
+
+def _share(extra: Mapping[str, Any], name: str) -> float:
+    text = _text(extra, name)
+    if not text:
+        return 1.0
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise InvalidSettings(
+            f"{name} in the extra is {text!r}; it must be a number above 0 and up to 1, such as 0.5 for half the quota."
+        )
+    return share
+
+
+def _is_set(extra: Mapping[str, Any], name: str) -> bool:
+    text = _text(extra, name).lower()
+    if text not in _SAID_YES | _SAID_NO:
+        raise InvalidSettings(f"{name} in the extra is {text!r}; it must be true or false.")
+    return text in _SAID_YES

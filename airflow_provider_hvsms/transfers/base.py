@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_hvsms.api.filters import OnInvalid, check_choice
+from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, failing_at_once
 from airflow_provider_hvsms.operators.base import HvsmsOperator
 from airflow_provider_hvsms.sinks.rows import REJECTS
@@ -30,7 +31,7 @@ class Reading:
     """What a transfer reads.
 
     :param window: `None` for what has none.
-    :param pages: sent for one by one as they are taken.
+    :param pages: one by one; while one is written, the next is read in another thread.
     """
 
     window: Window | None
@@ -75,8 +76,9 @@ class HvsmsTransferOperator(HvsmsOperator):
                 self.log.info("Reading %s.", f"what was created in {reading.window}" if reading.window else "all")
                 progress = _Progress(client, self.log)
                 loaded_at = datetime.now(UTC)
-                for page in progress.over(reading.pages):
-                    sink.add(self.layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at))
+                with closing(read_ahead([reading.pages])) as pages:
+                    for page in progress.over(pages):
+                        sink.add(self.layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at))
                 summary = self._summarise(reading, progress, client)
                 sink.finish(summary)
                 self._tell(progress)

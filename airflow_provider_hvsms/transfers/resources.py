@@ -12,6 +12,7 @@ from airflow_provider_hvsms.api.filters import (
     StatusFilter,
     View,
     check_choice,
+    check_concurrency,
     check_per_page,
 )
 from airflow_provider_hvsms.api.records import Page
@@ -32,19 +33,26 @@ class MessagesTransfer(HvsmsScopedOperator, HvsmsTransferOperator):
 
     :param view: `Simple` (default), or `Detailed` to read the texts too.
     :param per_page: messages a request, 1 to 1000.
+    :param concurrency: 4 by default, 1 to 16. Where the quota allows several requests in the time that one takes, so
+        many spans of the window are read at once, or up to twice as many where the quota would not be used otherwise.
+        A span costs one more request at most. 1 reads one page after the other, the next while one is written.
     """
 
     layout = MESSAGES
 
     template_fields: Sequence[str] = (*HvsmsScopedOperator.template_fields, "view")
 
-    def __init__(self, *, view: str = "Simple", per_page: int = MOST_PER_PAGE, **kwargs: Any) -> None:
+    def __init__(
+        self, *, view: str = "Simple", per_page: int = MOST_PER_PAGE, concurrency: int = 4, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.view = view
         self.per_page = per_page
+        self.concurrency = concurrency
         if is_known(view):
             check_choice("view", view, get_args(View))
         check_per_page(per_page)
+        check_concurrency(concurrency)
 
     def check_arguments(self, context: Context) -> None:
         super().check_arguments(context)
@@ -52,7 +60,13 @@ class MessagesTransfer(HvsmsScopedOperator, HvsmsTransferOperator):
 
     def read(self, client: MessageStoreClient, context: Context) -> Reading:
         window = self.window_to_read(client, context)
-        pages = client.message_pages(window, self._wanted(), per_page=self.per_page, on_invalid=self.on_invalid)
+        pages = client.message_pages(
+            window,
+            self._wanted(),
+            per_page=self.per_page,
+            on_invalid=self.on_invalid,
+            concurrency=self.concurrency,
+        )
         return Reading(window, pages)
 
     def _wanted(self) -> MessageFilter:

@@ -48,7 +48,7 @@ def make_client(clock: ManualClock) -> Iterator[MakeClient]:
         )
         quota = Quota(clock=clock, sleep=clock.sleep)
         login_transport = Transport(credentials.server, quota=quota, limits=limits, sleep=clock.sleep)
-        login = Login(credentials, login_transport, clock=clock)
+        login = Login(credentials, login_transport, clock=clock, sleep=clock.sleep)
         transport = Transport(credentials.server, quota=quota, limits=limits, sleep=clock.sleep)
         made.append(MessageStoreClient(transport, login, account_id=account_id))
         return made[-1]

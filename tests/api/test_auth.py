@@ -109,7 +109,7 @@ def test_a_refresh_that_is_refused_becomes_a_login(clock: ManualClock, make_clie
         assert sum(sandbox.counters.logins.values()) == 2
 
 
-def test_a_401_logs_in_once_and_repeats_the_request_once(sandbox: Sandbox, make_client: MakeClient) -> None:
+def test_a_401_logs_in_once_and_repeats_the_request(sandbox: Sandbox, make_client: MakeClient) -> None:
     client = make_client(sandbox)
     client.get_message(first_id(sandbox))
     sandbox.faults.add(Fault.unauthorized(), path="/messages")
@@ -117,11 +117,75 @@ def test_a_401_logs_in_once_and_repeats_the_request_once(sandbox: Sandbox, make_
     assert sum(sandbox.counters.logins.values()) == 2
 
 
-def test_a_new_token_that_is_refused_too_is_an_error_about_sessions(sandbox: Sandbox, make_client: MakeClient) -> None:
-    sandbox.faults.add(Fault.unauthorized(), times=None, path="/messages")
-    with pytest.raises(SessionEnded, match="about five sessions"):
+def test_threads_whose_token_was_refused_at_once_log_in_once(sandbox: Sandbox, make_client: MakeClient) -> None:
+    client = make_client(sandbox)
+    client.get_message(first_id(sandbox))
+    for _ in range(5):
         make_client(sandbox).get_message(first_id(sandbox))
-    assert sum(sandbox.counters.logins.values()) == 2
+    threads = [threading.Thread(target=client.get_message, args=(first_id(sandbox),)) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert sum(sandbox.counters.logins.values()) == 1 + 5 + 1
+
+
+def test_before_it_logs_in_again_it_waits_for_a_random_short_time(
+    sandbox: Sandbox, make_client: MakeClient, clock: ManualClock
+) -> None:
+    sandbox.faults.add(Fault.unauthorized(), times=1, path="/messages")
+    make_client(sandbox).get_message(first_id(sandbox))
+    [waited] = clock.slept
+    assert 0.5 <= waited <= 3
+
+
+def test_a_session_ended_by_others_is_said_once_with_what_to_set(
+    sandbox: Sandbox, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = make_client(sandbox)
+    for _ in range(4):
+        sandbox.faults.add(Fault.unauthorized(), times=1, path="/messages")
+        client.get_message(first_id(sandbox))
+    [told] = [record for record in caplog.records if "ended this session" in record.getMessage()]
+    assert (told.levelname, "share_token: true" in told.getMessage(), "pool" in told.getMessage()) == (
+        "WARNING", True, True,
+    )  # fmt: skip
+
+
+def test_a_token_that_expired_while_its_request_waited_is_refreshed_at_once_and_without_a_warning(
+    clock: ManualClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Sandbox(replace(READY, light=1, window=120, token_ttl=600), clock=clock) as sandbox:
+        client = make_client(sandbox)
+        client.get_message(first_id(sandbox))
+        clock.now += 600 - 61
+        client.get_message(first_id(sandbox))
+        clock.now += 1 - 0.5
+        client.get_message(first_id(sandbox))
+        counters = sandbox.counters
+        assert (sum(counters.logins.values()), counters.refreshes, counters.answers[401]) == (1, 1, 1)
+    assert "Another login" not in caplog.text
+
+
+def test_new_tokens_that_are_refused_three_times_are_an_error_about_sessions(
+    sandbox: Sandbox, make_client: MakeClient, clock: ManualClock
+) -> None:
+    sandbox.faults.add(Fault.unauthorized(), times=None, path="/messages")
+    with pytest.raises(SessionEnded, match="about five sessions.*share_token: true"):
+        make_client(sandbox).get_message(first_id(sandbox))
+    assert sum(sandbox.counters.logins.values()) == 1 + 3
+    assert sum(clock.slept) <= 3 + 6 + 12
+
+
+def test_a_long_load_outlives_many_losses_of_its_session(sandbox: Sandbox, make_client: MakeClient) -> None:
+    client = make_client(sandbox)
+    ids = []
+    for number, message in enumerate(client.iter_messages(whole_history(sandbox), per_page=100)):
+        ids.append(message.id)
+        if number % 200 == 0:
+            sandbox.faults.add(Fault.unauthorized(), times=2, path="/messages")
+    assert len(set(ids)) == 3_000
+    assert sandbox.counters.answers[401] == 30
 
 
 def test_a_session_ended_by_a_sixth_login_is_made_up_for(clock: ManualClock, make_client: MakeClient) -> None:
@@ -244,3 +308,16 @@ def test_the_whole_history_is_read_with_one_login(sandbox: Sandbox, make_client:
     client = make_client(sandbox)
     assert len(list(client.iter_messages(whole_history(sandbox), per_page=100))) == 3_000
     assert sum(sandbox.counters.logins.values()) == 1
+
+
+def test_a_fingerprint_tells_users_apps_and_servers_apart_and_shows_no_secret() -> None:
+    one = Credentials("https://platform.ringcentral.com", "id", "s3cret", JwtGrant("jwt"))
+    others = [
+        replace(one, server="https://platform.devtest.ringcentral.com"),
+        replace(one, client_id="other"),
+        replace(one, grant=JwtGrant("other")),
+        replace(one, grant=PasswordGrant("+15550100000", "101", "pa55")),
+        replace(one, grant=PasswordGrant("+15550100000", "102", "pa55")),
+    ]
+    assert len({credentials.fingerprint for credentials in (one, *others)}) == 6
+    assert replace(one, client_secret="mended").fingerprint == one.fingerprint

@@ -78,6 +78,12 @@ def test_arguments_are_checked_at_the_call(sandbox: Sandbox, hvsms_connection: C
         ({"extra": {"jwt_token": "a.b.c", "read_timeout": "fast"}}, "read_timeout .*'fast'"),
         ({"extra": {"jwt_token": "a.b.c", "connect_timeout": 0}}, "connect_timeout"),
         ({"extra": {"jwt_token": "a.b.c", "account_id": ".."}}, "account_id"),
+        ({"extra": {"jwt_token": "a.b.c", "share_token": "maybe"}}, "share_token .*'maybe'.*true or false"),
+        ({"extra": {"jwt_token": "a.b.c", "share_token": 2}}, "share_token .*'2'"),
+        ({"extra": {"jwt_token": "a.b.c", "quota_share": "half"}}, "quota_share .*'half'.*above 0 and up to 1"),
+        ({"extra": {"jwt_token": "a.b.c", "quota_share": 0}}, "quota_share .*'0'"),
+        ({"extra": {"jwt_token": "a.b.c", "quota_share": 1.5}}, "quota_share .*'1.5'"),
+        ({"extra": {"jwt_token": "a.b.c", "quota_share": "nan"}}, "quota_share .*'nan'"),
     ],
 )
 def test_a_field_that_is_missing_or_wrong_is_named_with_the_connection(
@@ -98,6 +104,24 @@ def test_a_port_of_the_connection_counts(
 ) -> None:
     host, _, port = sandbox.url.rpartition(":")
     assert connect_with(monkeypatch, hvsms_connection, host=host, port=int(port)).test_connection()[0]
+
+
+@pytest.mark.parametrize("said", [True, False, "true", "False", "1", "0", "yes", "NO", "", None])
+def test_share_token_may_be_said_in_the_ways_of_json_and_of_forms(
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, said: object
+) -> None:
+    extra = {**hvsms_connection["extra"], "share_token": said}
+    assert connect_with(monkeypatch, hvsms_connection, extra=extra).test_connection()[0]
+
+
+def test_a_quota_share_leaves_the_rest_of_the_quota_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox(Settings(messages=100, days=1, light=20, window=2, auth=1_000)) as sandbox:
+        connection = sandbox.airflow_connection
+        extra = {**connection["extra"], "quota_share": "0.5"}
+        hook = connect_with(monkeypatch, connection, extra=extra)
+        for message in sandbox.store.messages[:15]:
+            hook.get_message(str(message.id))
+        assert sandbox.counters.most_in_window <= 10
 
 
 def test_the_test_button_says_that_all_is_well(sandbox: Sandbox, hvsms_connection: Connection) -> None:
