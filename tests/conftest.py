@@ -46,7 +46,7 @@ class ManualClock:
 class Warehouse:
     """A database behind the Airflow connection `warehouse`."""
 
-    def __init__(self, url: str, connection: dict[str, Any]) -> None:
+    def __init__(self, url: str | sa.engine.URL, connection: dict[str, Any]) -> None:
         self.connection = connection
         self._engine = sa.create_engine(url)
 
@@ -63,6 +63,29 @@ class Warehouse:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+class DuckDbWarehouse(Warehouse):
+    """A DuckDB file; one process at a time can open it."""
+
+    def __init__(self, connection: dict[str, Any]) -> None:
+        self.connection = connection
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        from airflow.providers.duckdb.hooks.duckdb import DuckDBHook
+
+        with DuckDBHook(duckdb_conn_id="warehouse").get_conn() as connection:
+            found: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
+            return found
+
+    def run(self, sql: str) -> None:
+        self.query(sql)
+
+    def tables(self) -> list[str]:
+        return [name for (name,) in self.query("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
+
+    def close(self) -> None:
+        """Nothing stays open."""
 
 
 @pytest.fixture
@@ -111,6 +134,34 @@ def postgres_warehouse(postgres_server: Any, monkeypatch: pytest.MonkeyPatch) ->
     yield from _connected(f"postgresql+psycopg2://postgres:@/{name}?host={folder}", connection, monkeypatch)
 
 
+@pytest.fixture
+def duckdb_warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuckDbWarehouse:
+    connection = {"conn_type": "duckdb", "host": str(tmp_path / "warehouse.duckdb")}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    return DuckDbWarehouse(connection)
+
+
+@pytest.fixture
+def mysql_warehouse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """A new database of the MySQL or MariaDB server whose URL is in `HVSMS_TEST_MYSQL`: `mysql://root:@127.0.0.1:3306`.
+
+    It needs `apache-airflow-providers-mysql`.
+    """
+    if "HVSMS_TEST_MYSQL" not in os.environ:
+        pytest.skip("HVSMS_TEST_MYSQL names no MySQL server")
+    server = sa.engine.make_url(os.environ["HVSMS_TEST_MYSQL"])
+    engine = sa.create_engine(server.set(database=None))
+    name = f"warehouse_{os.urandom(4).hex()}"
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    fields: dict[str, Any] = {"conn_type": "mysql", "host": server.host, "port": server.port, "schema": name}
+    fields |= {"login": server.username, "password": server.password, "extra": {"charset": "utf8mb4"}}
+    yield from _connected(server.set(database=name, query={"charset": "utf8mb4"}), fields, monkeypatch)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name}"))
+    engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def warehouse(request: pytest.FixtureRequest) -> Warehouse:
     """Each test that takes it runs once for each database."""
@@ -139,7 +190,9 @@ def airflow_database() -> None:
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
 
 
-def _connected(url: str, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+def _connected(
+    url: str | sa.engine.URL, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Warehouse]:
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
     warehouse = Warehouse(url, connection)
     yield warehouse

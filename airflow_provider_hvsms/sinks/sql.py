@@ -16,7 +16,10 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.api.errors import FinalError
 from airflow_provider_hvsms.api.transport import redact
-from airflow_provider_hvsms.sinks.databases import COLUMN_TYPES, Database, open_database
+from airflow_provider_hvsms.sinks.column_types import COLUMN_TYPES
+from airflow_provider_hvsms.sinks.database import Database
+from airflow_provider_hvsms.sinks.databases import open_database
+from airflow_provider_hvsms.sinks.driver import KIND
 from airflow_provider_hvsms.sinks.rows import REJECTS, Layout, Row
 
 if TYPE_CHECKING:
@@ -63,16 +66,16 @@ class SqlSink:
 
     def add(self, rows: list[Row], rejects: list[Row]) -> None:
         for stage, some in zip(self._stages, (rows, rejects), strict=False):
-            self._database.fill(self._connection, stage, some)
+            if some:
+                self._database.fill(self._connection, stage, some)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        self._database.begin(self._connection, self._targets[0].table)
-        missing = [target for target in self._targets if not self._database.columns(self._connection, target.table)]
-        for target in missing:
-            target.table.create(self._connection)
-        for target, stage in zip(self._targets, self._stages, strict=True):
-            target.merge(self._database, self._connection, stage)
-        self._connection.commit()
+        database, connection = self._database, self._connection
+        with database.transaction(connection, self._targets[0].table):
+            missing = [target for target in self._targets if not database.columns(connection, target.table)]
+            with database.created(connection, [target.table for target in missing]):
+                for target, stage in zip(self._targets, self._stages, strict=True):
+                    target.take(database, connection, stage, is_new=target in missing)
 
 
 class _Target:
@@ -87,15 +90,14 @@ class _Target:
 
     def prepare(self, database: Database, connection: sa.engine.Connection) -> None:
         """Refuse a table that the rows do not fit into, or that could not be created."""
-        database.begin(connection, self.table)
-        columns = database.columns(connection, self.table)
-        if columns:
-            self._check_columns(columns)
-            self._check_key(database, connection)
-        else:
-            # Taken back below: it only shows now, and not after an hour of reading, if a schema or right is missing.
-            self.table.create(connection)
-        connection.rollback()
+        with database.transaction(connection, self.table):
+            columns = database.columns(connection, self.table)
+            if columns:
+                self._check_columns(columns)
+                self._check_key(database, connection)
+            else:
+                # It shows now, and not after an hour of reading, if a schema or right is missing.
+                database.rehearse(connection, self.table)
 
     def create_stage(self, connection: sa.engine.Connection) -> sa.Table:
         stage = sa.Table(
@@ -108,8 +110,10 @@ class _Target:
         connection.commit()
         return stage
 
-    def merge(self, database: Database, connection: sa.engine.Connection, stage: sa.Table) -> None:
-        for statement in database.merge(self.table, stage, self._layout):
+    def take(self, database: Database, connection: sa.engine.Connection, stage: sa.Table, *, is_new: bool) -> None:
+        """Bring the table to the staged state."""
+        statements = database.insert if is_new else database.merge
+        for statement in statements(self.table, stage, self._layout):
             connection.execute(statement)
 
     def _check_columns(self, columns: Iterable[str]) -> None:
@@ -127,12 +131,9 @@ class _Target:
         )
 
     def _check_key(self, database: Database, connection: sa.engine.Connection) -> None:
-        keys = database.unique_keys(connection, self.table)
-        if keys is not None and set(self._layout.key) not in keys:
-            raise TableMismatch(
-                f"Table {self.table.fullname!r} exists without a primary key or unique constraint on "
-                f"({', '.join(self._layout.key)}), by which rows are upserted. Nothing was written. Add one."
-            )
+        complaint = database.key_complaint(connection, self.table, self._layout.key)
+        if complaint:
+            raise TableMismatch(f"Table {self.table.fullname!r} exists {complaint}")
 
 
 def _explain(table: str, error: DBAPIError) -> str:
@@ -149,7 +150,11 @@ def _columns(layout: Layout[Any], *, keyed: bool) -> list[sa.Column[Any]]:
     keys = layout.key if keyed else ()
     return [
         sa.Column(
-            column.name, COLUMN_TYPES[column.kind], primary_key=column.name in keys, nullable=column.name not in keys
+            column.name,
+            COLUMN_TYPES[column.kind],
+            primary_key=column.name in keys,
+            nullable=column.name not in keys,
+            info={KIND: column.kind},
         )
         for column in layout.columns
     ]

@@ -11,14 +11,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pendulum
+import psycopg2
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 from airflow.providers.common.sql.hooks.sql import DbApiHook
+from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
 from airflow_provider_hvsms.api.records import Message, Reject
-from airflow_provider_hvsms.sinks import databases
-from airflow_provider_hvsms.sinks.rows import MESSAGES, REJECTS, Layout, Row
+from airflow_provider_hvsms.sinks import databases, postgresql
+from airflow_provider_hvsms.sinks.rows import BATCHES, MESSAGES, OPT_OUTS, REJECTS, STATUSES, Kind, Layout, Row
 from airflow_provider_hvsms.sinks.sql import LoadFailed, TableMismatch, open_table
 from tests.conftest import Warehouse
 
@@ -142,9 +145,11 @@ def test_a_value_that_went_away_goes_away(warehouse: Warehouse) -> None:
     assert warehouse.query("SELECT error_code FROM messages") == [(None,)]
 
 
-def test_of_a_record_that_comes_twice_the_newer_state_stays(warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("there", [[], [2]], ids=["new table", "table with rows"])
+def test_of_a_record_that_comes_twice_the_newer_state_stays(warehouse: Warehouse, there: list[int]) -> None:
+    table().load([rows(*map(message, there))] if there else [])
     newer = message(1, message_status="Delivered", last_modified_time=NOON + timedelta(hours=3))
-    table().load([rows(newer, message(2)), rows(message(1))])
+    table().load([rows(message(1), newer, message(2)), rows(message(1))])
     assert warehouse.query("SELECT id, message_status FROM messages ORDER BY id") == [("1", "Delivered"), ("2", "Sent")]
 
 
@@ -154,14 +159,77 @@ def test_nothing_to_load_still_makes_the_table(warehouse: Warehouse) -> None:
 
 
 def test_texts_of_every_kind_come_back_as_they_were(warehouse: Warehouse) -> None:
-    texts = ["", 'it\'s "quoted"; DROP TABLE messages; --', "línea\nnew\ttab\\", "🎉 %s :name $1 ?", "x" * 1000]
-    table().load([rows(*(message(number, text=text) for number, text in enumerate(texts)))])
+    texts = [
+        "",
+        None,
+        'it\'s "quoted"; DROP TABLE messages; --',
+        "línea\nnew\ttab\\",
+        "🎉 %s :name $1 ?",
+        "x" * 1000,
+        "\\N",
+        "null",
+        '"',
+        "\\.",
+        "one\n\\.\ntwo",
+        '"],["',
+        "]\n[",
+        "\r\n\b\f\v\x1b\x7f\x85\u2028",
+        "\\n \\\\n \\u0041 \\x41 \\",
+        "comma, \"comma\", 'comma',",
+        " spaces ",
+    ]
+    table().load([rows(*(message(number + 10, text=text) for number, text in enumerate(texts)))])
     assert [row[0] for row in warehouse.query("SELECT text FROM messages ORDER BY id")] == texts
 
 
-def test_a_nul_character_does_not_stop_postgres(postgres_warehouse: Warehouse) -> None:
+def test_a_nul_character_is_kept_or_replaced_where_postgres_keeps_none(warehouse: Warehouse) -> None:
     table().load([rows(message(1, text="a\x00b"))])
-    assert postgres_warehouse.query("SELECT text FROM messages") == [("a\ufffdb",)]
+    kept = "a\ufffdb" if warehouse.connection["conn_type"] == "postgres" else "a\x00b"
+    assert warehouse.query("SELECT text FROM messages") == [(kept,)]
+
+
+def test_money_is_exact_to_six_digits(warehouse: Warehouse) -> None:
+    costs = ["0.007", "-0.000001", "999999.999999", "-999999.999999", "0", "100000", "1E-6", "0.100000"]
+    table().load(
+        [rows(*(message(number, cost=Decimal(cost)) for number, cost in enumerate(costs)), message(9, cost=None))]
+    )
+    *found, without = [row[0] for row in warehouse.query("SELECT cost FROM messages ORDER BY id")]
+    assert [Decimal(str(cost)) for cost in found] == [Decimal(cost) for cost in costs]
+    assert without is None
+
+
+def test_times_are_exact_to_the_microsecond(warehouse: Warehouse) -> None:
+    times = [NOON.replace(microsecond=microsecond) for microsecond in (0, 1, 100, 500_000, 999_999)]
+    table().load([rows(*(message(number, creation_time=time) for number, time in enumerate(times)))])
+    found = [row[0] for row in warehouse.query("SELECT creation_time FROM messages ORDER BY id")]
+    found = [datetime.fromisoformat(time) if isinstance(time, str) else time for time in found]
+    assert [time.replace(tzinfo=UTC) if time.tzinfo is None else time for time in found] == times
+
+
+class Psycopg2Hook(PostgresHook):
+    """What `PostgresHook` is where psycopg 3 is not installed, or SQLAlchemy is older than 2."""
+
+    def get_conn(self) -> Any:
+        return psycopg2.connect(host=self.connection.host, user=self.connection.login, dbname=self.connection.schema)
+
+
+def test_postgres_is_loaded_with_psycopg2_too(postgres_warehouse: Warehouse) -> None:
+    hook = Psycopg2Hook(postgres_conn_id="warehouse", sqlalchemy_scheme="postgresql+psycopg2")
+    Table(hook).load([rows(message(1, text="línea\n\x00🎉"), message(2, error_code=None))])
+    assert postgres_warehouse.query("SELECT text, cost FROM messages ORDER BY id") == [
+        ("línea\n\ufffd🎉", Decimal("0.007000")),
+        (None, Decimal("0.007000")),
+    ]
+
+
+def test_postgres_is_loaded_with_a_driver_that_knows_no_copy(
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "_COPIES", {})
+    table().load([rows(message(1, text="línea\n\x00🎉"))])
+    assert postgres_warehouse.query("SELECT text, creation_time FROM messages") == [
+        ("línea\n\ufffd🎉", message(1).creation_time)
+    ]
 
 
 @pytest.mark.parametrize("name", ['we"ird', "drop; table", "select", "Ünïcode", "two words", "100%", "a'b"])
@@ -238,16 +306,48 @@ def test_a_first_load_that_breaks_off_leaves_no_table(warehouse: Warehouse) -> N
 
 def test_a_refused_row_fails_the_load_without_showing_it(warehouse: Warehouse) -> None:
     table().load([rows(message(1))])
-    warehouse.run(
-        "CREATE UNIQUE INDEX one_row_a_number ON messages (from_number)"  # the next row from it cannot be inserted
-    )
+    load_is_refused(message(2, text="a secret", id=None))
+    assert warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+@pytest.mark.parametrize("name", ["sqlite", "postgres", "duckdb"])
+def test_a_row_that_another_unique_key_refuses_fails_the_load(request: pytest.FixtureRequest, name: str) -> None:
+    warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
+    table().load([rows(message(1))])
+    warehouse.run("CREATE UNIQUE INDEX one_row_a_number ON messages (from_number)")
+    load_is_refused(message(2, text="a secret"))
+    assert warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+def test_mysql_refuses_another_unique_key_before_anything_is_read(mysql_warehouse: Warehouse) -> None:
+    """Its upsert would overwrite the record that shares the value."""
+    table().load([rows(message(1))])
+    mysql_warehouse.run("CREATE UNIQUE INDEX one_row_a_minute ON messages (last_modified_time)")
+    with pytest.raises(TableMismatch, match=r"another unique key, \(last_modified_time\)"):
+        table().load(unreadable())
+
+
+@pytest.mark.parametrize("name", ["postgres", "duckdb", "mysql"])
+def test_a_value_that_does_not_fit_fails_the_load_without_showing_its_row(
+    request: pytest.FixtureRequest, name: str
+) -> None:
+    warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
+    load_is_refused(message(1, cost=Decimal("12345678.5"), text="a secret"))
+    assert warehouse.tables() == []
+
+
+def test_a_first_load_that_is_refused_at_its_end_leaves_no_table(warehouse: Warehouse) -> None:
+    load_is_refused(message(1), message(2, id=None))
+    assert warehouse.tables() == []
+
+
+def load_is_refused(*messages: Message) -> None:
     with pytest.raises(LoadFailed, match="The table is as it was before") as failure:
-        table().load([rows(message(2, text="a secret"))])
+        table().load([rows(*messages)])
     shown = f"{failure.value} {failure.value.__cause__}"
     assert "650" not in shown
     assert "secret" not in shown
     assert failure.value.__suppress_context__
-    assert warehouse.query("SELECT id FROM messages") == [("1",)]
 
 
 def test_loads_at_once_give_the_same_table_as_one_after_the_other(warehouse: Warehouse) -> None:
@@ -304,7 +404,7 @@ class UnknownDatabaseHook(SqliteHook):
     conn_type = "acme"
 
     def __init__(self, path: Path) -> None:
-        super().__init__()
+        super().__init__(sqlite_conn_id="warehouse")
         self._path = path
 
     def get_conn(self) -> sqlite3.Connection:
@@ -322,7 +422,7 @@ class UnknownDatabaseHook(SqliteHook):
 def other_table(request: pytest.FixtureRequest, sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Table:
     """Tables of databases that have no upsert of their own here."""
     if request.param == "a dialect without an upsert here":
-        monkeypatch.delitem(databases._DATABASES, "sqlite")
+        monkeypatch.delitem(databases.DATABASES, "sqlite")
         return table()
     return Table(UnknownDatabaseHook(Path(sqlite_warehouse.connection["host"])))
 
@@ -365,6 +465,28 @@ def test_a_layout_without_versions_takes_what_comes_last(warehouse: Warehouse) -
     unversioned.load([rows(message(1, message_status="Delivered"))])
     unversioned.load([rows(message(1, message_status="Sent"))])
     assert warehouse.query("SELECT message_status FROM messages") == [("Sent",)]
+
+
+VALUES = {
+    Kind.ID: "one",
+    Kind.TEXT: "two",
+    Kind.WHOLE_NUMBER: 3,
+    Kind.MONEY: Decimal("0.25"),
+    Kind.TIME: pendulum.instance(NOON),
+    Kind.JSON: '{"a": ["b"]}',
+}
+
+
+@pytest.mark.parametrize("layout", [BATCHES, STATUSES, OPT_OUTS], ids=["batches", "statuses", "opt_outs"])
+def test_other_records_are_known_by_their_keys_too(warehouse: Warehouse, layout: Layout[Any]) -> None:
+    row = tuple(VALUES[column.kind] for column in layout.columns)
+    for loaded_at in (FIRST_LOAD, SECOND_LOAD):
+        dataclasses.replace(table(), layout=layout).load([[(*row[:-1], loaded_at)]])
+    assert len(warehouse.query("SELECT * FROM messages WHERE loaded_at < '2026-11-03'")) == 1
+    for name in layout.key:
+        kind = next(column.kind for column in layout.columns if column.name == name)
+        expected = "one" if kind is Kind.ID else "2026-11-01 12:00:00"
+        assert str(warehouse.query(f"SELECT {name} FROM messages")[0][0])[:19] == expected
 
 
 REJECT = Reject(b'{"id": 9, "creationTime": "soon"}', "message 9 cannot be read")

@@ -1,0 +1,14 @@
+"""What is promised of a table is promised in every database."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Warehouse
+
+
+@pytest.fixture(params=["sqlite", "postgres", "duckdb", "mysql"])
+def warehouse(request: pytest.FixtureRequest) -> Warehouse:
+    """Each test that takes it runs once for each database."""
+    warehouse: Warehouse = request.getfixturevalue(f"{request.param}_warehouse")
+    return warehouse
