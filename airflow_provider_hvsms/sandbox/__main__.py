@@ -106,6 +106,7 @@ def _add_data(serve: argparse.ArgumentParser) -> None:
         _moment,
         "end of the history, ISO 8601 with a time zone; by default the last UTC midnight",
     )
+    serve.add_argument("--written-ahead", action="store_true", help="write the messages once, not for each page")
     _add(serve, "opt_outs", _whole(0), "opt-out records")
     _add(serve, "live_batches", _whole(0), "batches that start now and make progress over some minutes")
 

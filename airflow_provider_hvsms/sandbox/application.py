@@ -56,6 +56,11 @@ class _Read:
     account: str
     id: str
 
+    @property
+    def is_list(self) -> bool:
+        """Whether it is answered in pages."""
+        return self.name in ("messages", "batches", "opt_outs")
+
 
 class Application:
     """Answers every request of a sandbox.
@@ -94,7 +99,7 @@ class Application:
 
     def _answer_read(self, request: Request, read: _Read) -> Answer:
         self._hold_back()
-        self.counters.read(read.name)
+        self.counters.read(read.name, is_first_page=read.is_list and "pageToken=" not in request.query)
         answer = answers.error(405, "CMN-405", "Method not allowed").having([("Allow", "GET")])
         if request.method == "GET":
             answer = self._checked(request, read)

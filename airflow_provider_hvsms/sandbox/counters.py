@@ -26,15 +26,17 @@ class LogEntry:
 class Counters:
     """Counts; plain numbers to read, methods to write.
 
-    ``requests`` counts by read (``messages message batches batch statuses opt_outs``), ``logins`` by OAuth grant,
-    ``answers`` by status over reads and OAuth together. ``most_in_window`` is the most reads that one user and app
-    sent in one quota window, refused ones included; ``inside_penalty`` counts requests that restarted a penalty.
+    ``requests`` counts by read (``messages message batches batch statuses opt_outs``), ``first_pages`` those of them
+    that began a list, without a page token. ``logins`` counts by OAuth grant, ``answers`` by status over reads and
+    OAuth together. ``most_in_window`` is the most reads that one user and app sent in one quota window, refused ones
+    included; ``inside_penalty`` counts requests that restarted a penalty.
     ``log`` holds the last 10,000 reads.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self.requests: Counter[str] = Counter()
+        self.first_pages: Counter[str] = Counter()
         self.logins: Counter[str] = Counter()
         self.answers: Counter[int] = Counter()
         self.refreshes = 0
@@ -61,6 +63,7 @@ class Counters:
         with self._lock:
             return {
                 "requests": dict(self.requests),
+                "first_pages": dict(self.first_pages),
                 "logins": dict(self.logins),
                 "refreshes": self.refreshes,
                 "revokes": self.revokes,
@@ -73,10 +76,12 @@ class Counters:
                 "most_in_window": self.most_in_window,
             }
 
-    def read(self, name: str) -> None:
+    def read(self, name: str, *, is_first_page: bool) -> None:
         """Count a read that arrived."""
         with self._lock:
             self.requests[name] += 1
+            if is_first_page:
+                self.first_pages[name] += 1
 
     def asked(self, verdict: Verdict, *, counts_as_read: bool = True) -> None:
         """Count what the quota said."""

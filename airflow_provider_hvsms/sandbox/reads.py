@@ -60,8 +60,9 @@ class Reads:
         detailed = given.choice("view", ("Simple", "Detailed")) == "Detailed"
         here, per_page, binding = self._page(given, "messages", _MESSAGE_FILTERS, window)
         wanted = Selection(here.start, here.end, batch_id, numbers, direction)
+        newest_first = self._store.newest_first if detailed else self._store.simple_newest_first
         rows, around = _turn(
-            lambda below: self._store.newest_first(wanted, below, now),
+            lambda below: newest_first(wanted, below, now),
             lambda start: self._store.keys_upwards(wanted, start, now),
             here,
             per_page,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_hvsms.sandbox import moments
 
@@ -53,6 +53,13 @@ class RawMessage:
     def key(self) -> Key:
         """Place in the order of the list."""
         return self.created, self.number
+
+
+class WrittenMessage(NamedTuple):
+    """A message that lies ready as the list answers it."""
+
+    key: Key
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_hvsms.sandbox.lifecycle import MessageState, message_state
 from airflow_provider_hvsms.sandbox.moments import text as time_text
-from airflow_provider_hvsms.sandbox.records import Message, OptOut, RawMessage, Rejected
+from airflow_provider_hvsms.sandbox.records import Message, OptOut, RawMessage, Rejected, WrittenMessage
 
 
 def dumps(value: Any) -> str:
@@ -17,8 +17,10 @@ def dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def listed(message: Message | RawMessage, now: int, detailed: bool) -> str:
+def listed(message: Message | RawMessage | WrittenMessage, now: int, detailed: bool) -> str:
     """Write a message as the list answers it: its id is a number, and its text is there only when ``detailed``."""
+    if isinstance(message, WrittenMessage):
+        return message.text
     if isinstance(message, RawMessage):
         return dumps(message.record)
     return _record(message, message_state(message, now), str(message.id), detailed, "creationTime", "lastModifiedTime")

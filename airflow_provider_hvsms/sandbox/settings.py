@@ -39,6 +39,7 @@ class Settings:
     :param days: length of the history in days.
     :param seed: the same seed gives the same history, relative to ``end``.
     :param end: end of the history (exclusive, aware); ``None``: the last UTC midnight before the start.
+    :param written_ahead: messages are written once at the start instead of for each page; for measurements.
     :param opt_outs: opt-out records.
     :param live_batches: batches that start together with the server and make progress over some minutes.
     :param port: port on 127.0.0.1; 0 takes a free one.
@@ -63,6 +64,7 @@ class Settings:
     days: int = 7
     seed: int = 1
     end: datetime | None = None
+    written_ahead: bool = False
     opt_outs: int = 300
     live_batches: int = 0
     port: int = 0

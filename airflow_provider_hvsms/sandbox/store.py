@@ -24,11 +24,22 @@ from airflow_provider_hvsms.sandbox.history import (
 )
 from airflow_provider_hvsms.sandbox.lifecycle import is_complete
 from airflow_provider_hvsms.sandbox.numbers import CUSTOMER_COUNT, OWN_NUMBERS, customer, customer_code
-from airflow_provider_hvsms.sandbox.records import Batch, Key, Message, OptOut, RawBatch, RawMessage, Rejected
+from airflow_provider_hvsms.sandbox.records import (
+    Batch,
+    Key,
+    Message,
+    OptOut,
+    RawBatch,
+    RawMessage,
+    Rejected,
+    WrittenMessage,
+)
 from airflow_provider_hvsms.sandbox.selection import Selection, bare_number
 from airflow_provider_hvsms.sandbox.settings import Settings
+from airflow_provider_hvsms.sandbox.written import WrittenHistory
 
 Keyed = TypeVar("Keyed", Message | RawMessage, Batch | RawBatch, OptOut)
+Past = TypeVar("Past", Message, WrittenMessage)
 
 
 class Store:
@@ -47,6 +58,7 @@ class Store:
         self._next = FIRST_ID + settings.messages
         end = moments.from_datetime(settings.end)
         self._history = History(settings.messages, settings.days, settings.seed, end)
+        self._written = WrittenHistory(self._history) if settings.written_ahead else None
         # Replaced as a whole and never changed in place: a reader keeps the tuple that it took.
         self._added: tuple[Message | RawMessage, ...] = ()
         self._added_of: defaultdict[str, dict[int, Message]] = defaultdict(dict)
@@ -100,13 +112,27 @@ class Store:
 
     def newest_first(self, selection: Selection, below: Key | None, now: int) -> Iterator[Message | RawMessage]:
         """Yield the wanted messages that exist by ``now``, those before the key ``below`` in order of creation."""
+        return self._newest_first(selection, below, now, self._history.message)
+
+    def simple_newest_first(
+        self, selection: Selection, below: Key | None, now: int
+    ) -> Iterator[Message | RawMessage | WrittenMessage]:
+        """Do the same for the simple view, with those that are written already."""
+        written = self._written
+        if written is None or not written.is_valid(now):
+            return self.newest_first(selection, below, now)
+        return self._newest_first(selection, below, now, written.message)
+
+    def _newest_first(
+        self, selection: Selection, below: Key | None, now: int, message: Callable[[int], Past]
+    ) -> Iterator[Message | RawMessage | Past]:
         top = min((selection.end, 0), (now + 1, 0))
         if below is not None:
             top = min(top, below)
         past = self._past(selection, (selection.start, 0), top)
         added = _between(self._added, (selection.start, 0), top)
         wanted = [message for message in reversed(added) if selection.wants(message)]
-        found = map(self._history.message, reversed(past) if isinstance(past, range) else past[::-1])
+        found = map(message, reversed(past) if isinstance(past, range) else past[::-1])
         return merge(wanted, found, key=_key, reverse=True) if wanted else found
 
     def keys_upwards(self, selection: Selection, start: Key, now: int) -> Iterator[Key]:
@@ -385,7 +411,7 @@ class Store:
 _LAST: Key = (1 << 62, 0)
 
 
-def _key(record: Message | RawMessage | Batch | RawBatch | OptOut) -> Key:
+def _key(record: Message | RawMessage | WrittenMessage | Batch | RawBatch | OptOut) -> Key:
     return record.key
 
 

@@ -335,3 +335,19 @@ def test_the_older_shape_of_statuses_can_be_asked_for(open_client: Opener) -> No
     assert "cost" not in json.dumps(totals)
     assert sum(one["count"] for one in statuses.values()) > 0
     assert "errorCodeCounts" in statuses["SendingFailed"]
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_history_that_is_written_ahead_is_answered_the_same(
+    open_client: Opener, clock: ManualClock, settled: bool
+) -> None:
+    if not settled:
+        clock.now -= timedelta(hours=13).total_seconds()
+    clients = [open_client(), open_client(written_ahead=True)]
+    for client in clients:
+        client.sandbox.store.add_message(created=datetime(2026, 2, 28, 12, tzinfo=UTC))
+    window = {"dateFrom": "2026-02-27T00:00:00Z", "dateTo": "2026-03-01T00:00:00Z"}
+    for more in ({}, {"perPage": 7}, {"direction": "Inbound"}, {"view": "Detailed"}):
+        plain, written = (client.records("/messages", {**window, **more}) for client in clients)
+        assert plain
+        assert written == plain

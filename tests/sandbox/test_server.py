@@ -50,6 +50,7 @@ def test_counters_tell_what_happened(client: Client) -> None:
     shown = client.send("GET", "/sandbox/counters").json()
     names = ("messages", "message", "batches", "batch", "statuses", "opt_outs")
     assert shown["requests"] == dict.fromkeys(names, 1)
+    assert shown["first_pages"] == dict.fromkeys(("messages", "batches", "opt_outs"), 1)
     assert shown["logins"] == {"urn:ietf:params:oauth:grant-type:jwt-bearer": 2}
     assert (shown["refreshes"], shown["revokes"], shown["failed_logins"]) == (1, 1, 1)
     assert shown["answers"] == {"200": 7, "400": 2, "404": 2}
