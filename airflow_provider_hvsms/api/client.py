@@ -55,8 +55,8 @@ from airflow_provider_hvsms.api.window import Window
 
 log = logging.getLogger(__name__)
 
-_QUICK = 0.05
-"""Seconds. A page that comes sooner is used about as slowly as it is fetched, so that one at a time is enough."""
+_QUICK = 0.1
+"""Seconds. Pages that come sooner are fetched about as fast as they are used, so one at a time is enough."""
 
 _FEWEST_PAGES_TO_CUT = 5
 
