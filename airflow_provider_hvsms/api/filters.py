@@ -131,6 +131,8 @@ def _given(**parameters: str | Sequence[str] | None) -> Parameters:
 
 def check_id(name: str, value: object) -> None:
     """Refuse what a template renders to when its value is missing, and what cannot stand in a path."""
+    if isinstance(value, int):
+        raise InvalidRequest(f"{name} is the number {value!r}: ids are strings, so write it in quotes.")
     if not isinstance(value, str) or value.strip() in ("", "None", ".", ".."):
         raise InvalidRequest(
             f"{name} is {value!r}: it must name one. A template that rendered to nothing looks like this; "

@@ -144,8 +144,7 @@ class RateLimit:
         self._refused_at = now
         if now < self._company_until or len(self.turns) < (self.limit or 1):
             ends += min(penalty, self.window) * self._uniform(1.0, 1.5) * self._refusals_in_a_row
-            self.others = max(self.others, (self.limit or 1) - len(self.turns))
-            self._told_at = now
+            self._told_at = -math.inf
             self._replaceable_until = []
             self._company_until = max(self._company_until, ends + _COMPANY_REMEMBERED * self.window)
         return ends
@@ -157,8 +156,11 @@ class RateLimit:
         used = (self.limit or 0) - remaining
         if used > len(self.turns):
             self._company_until = max(self._company_until, now + _COMPANY_REMEMBERED * self.window)
+        if now >= self._company_until:
+            self.others = self._refusals = 0
+            return
         # The service may have counted what left later than this request, or not.
-        self.others = max(0, used - (len(self.turns) - self._sent_since_told())) if now < self._company_until else 0
+        self.others = max(0, used - (len(self.turns) - self._sent_since_told()))
 
     def _free_in_company(self, now: float) -> float:
         under_way = any(turn.answered_at is None for turn in self.turns)
@@ -180,8 +182,8 @@ class RateLimit:
             return math.inf
         leaves_at = now
         if not self._replaceable_until:
-            ours = len(self.turns) / (len(self.turns) + self.others)
-            leaves_at = self._taken_at + _WAIT_FOR_THE_LAST_PLACE * ours * self.window / room * self._patience
+            our_part = len(self.turns) / max(1, len(self.turns) + self.others)
+            leaves_at = self._taken_at + _WAIT_FOR_THE_LAST_PLACE * our_part * self.window / room * self._patience
         is_old = max(now, leaves_at) - self._told_at > _FRESH * self.window
         return math.inf if is_old and room <= math.ceil((self.limit or 0) * _ROOM_ON_OLD_KNOWLEDGE) else leaves_at
 

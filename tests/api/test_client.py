@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from airflow_provider_hvsms.api.client import connect
 from airflow_provider_hvsms.api.errors import (
     InvalidRecord,
     InvalidRequest,
@@ -17,10 +20,11 @@ from airflow_provider_hvsms.api.errors import (
     UnexpectedAnswer,
 )
 from airflow_provider_hvsms.api.filters import BatchFilter, MessageFilter, OptOutFilter, StatusFilter
+from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.sandbox.records import Message as StoredMessage
-from tests.api.conftest import MakeClient, whole_history
+from tests.api.conftest import MakeClient, credentials_of, whole_history
 from tests.conftest import ManualClock
 
 
@@ -279,3 +283,16 @@ def test_odd_records_can_be_kept_apart_in_their_page(sandbox: Sandbox, make_clie
     assert ids(record for page in pages for record in page.records) == ids(sandbox.store.messages)
     [reject] = [reject for page in pages for reject in page.rejects]
     assert json.loads(reject.record) == odd
+
+
+def test_nothing_is_sent_for_a_page_that_waited_for_quota_when_the_client_was_closed() -> None:
+    with Sandbox(Settings(messages=300, light=2, window=0.5, auth=100)) as sandbox:
+        client = connect(credentials_of(sandbox))
+        with closing(read_ahead([client.message_pages(whole_history(sandbox), per_page=10)])) as pages:
+            next(pages)
+            next(pages)
+        client.close()
+        for thread in threading.enumerate():
+            if thread.name == "hvsms-read-ahead":
+                thread.join(timeout=10)
+        assert sandbox.counters.reads == 2

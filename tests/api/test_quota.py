@@ -114,6 +114,18 @@ def test_a_refusal_is_waited_out_before_the_next_request(clock: ManualClock) -> 
         assert turn.waited >= 60
 
 
+def test_a_refusal_out_of_the_blue_costs_no_more_than_a_few_times_what_it_asks_for(clock: ManualClock) -> None:
+    service = SlidingWindow(clock, limit=50, window=60, penalty=60, tell=ALL_HEADERS)
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    ask(quota, service, clock)
+    with quota.turn(UsageGroup.LIGHT) as turn:
+        turn.answered(429, {"Retry-After": "2"})
+    refused_at = clock.now
+    for _ in range(3):
+        ask(quota, service, clock)
+    assert 2 <= clock.now - refused_at <= 10
+
+
 def test_a_refusal_without_retry_after_is_waited_out_for_at_least_thirty_seconds(clock: ManualClock) -> None:
     quota = Quota(clock=clock, sleep=clock.sleep)
     with quota.turn(UsageGroup.LIGHT) as turn:

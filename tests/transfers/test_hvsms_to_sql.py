@@ -138,6 +138,8 @@ def test_an_empty_interval_fails_at_once_with_both_remedies(
         ({"view": "Full"}, "view"),
         ({"direction": "Up"}, "direction"),
         ({"per_page": 1001}, "per_page"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"concurrency": 17}, "concurrency"),
         ({"phone_numbers": [f"+1650555{n:04}" for n in range(16)]}, "at most 15"),
         ({"batch_id": ""}, "batch_id"),
         ({"table": "None"}, "table"),
