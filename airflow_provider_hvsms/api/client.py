@@ -59,6 +59,7 @@ _QUICK = 0.1
 """Seconds. Pages that come sooner are fetched about as fast as they are used, so one at a time is enough."""
 
 _FEWEST_PAGES_TO_CUT = 5
+_SPARE_READERS = 1.5
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 ResultT = TypeVar("ResultT")
@@ -228,10 +229,11 @@ class MessageStoreClient:
         yield from read_ahead([spans.pages(read) for _ in range(readers)])
 
     def _useful_readers(self, concurrency: int) -> int:
-        """As many as the quota has requests for in the time that one takes."""
-        if self._transport.seconds_a_request < _QUICK:
+        """As many as the quota has requests for in the time that one takes, and some more, as spans end unevenly."""
+        fitting = self._transport.requests_in_the_time_of_one(UsageGroup.LIGHT)
+        if fitting <= 1 or self._transport.seconds_a_request < _QUICK:
             return 1
-        return max(1, math.ceil(min(2 * concurrency, self._transport.requests_in_the_time_of_one(UsageGroup.LIGHT))))
+        return math.ceil(min(2 * concurrency, _SPARE_READERS * fitting))
 
     def _pages(
         self, path: str, parameters: Parameters, per_page: int, on_invalid: OnInvalid, record_type: type[RecordT]

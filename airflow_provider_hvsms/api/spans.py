@@ -13,6 +13,9 @@ from airflow_provider_hvsms.api.window import Window
 _FEWEST_PAGES = 3
 _MOST_PAGES = 12
 _MORE_THAN_ALL_READERS_TAKE = 1.5
+_MOST_OF_WHAT_IS_LEFT = 0.25
+
+_SHORTEST = timedelta(milliseconds=1)
 
 _FASTEST_GROWTH = 2.0
 """How much longer a page of the next span may be: after a quiet night comes a campaign."""
@@ -49,17 +52,18 @@ class Spans:
         with self._cutting:
             if (window := self._left) is None:
                 return None
-            length = self._planned_pages(window) * self._page_length
-            if window.length - length < self._page_length:
+            length = self._planned_length(window)
+            if window.length - length < max(self._page_length / 2, _SHORTEST):
                 self._left = None
                 return window
             middle = window.end - length
             self._left = Window(window.start, middle)
             return Window(middle, window.end)
 
-    def _planned_pages(self, window: Window) -> float:
-        pages = window.length / self._page_length
-        return min(max(pages / (_MORE_THAN_ALL_READERS_TAKE * self._readers), _FEWEST_PAGES), _MOST_PAGES)
+    def _planned_length(self, window: Window) -> timedelta:
+        pages = window.length / self._page_length / (_MORE_THAN_ALL_READERS_TAKE * self._readers)
+        planned = min(max(pages, _FEWEST_PAGES), _MOST_PAGES) * self._page_length
+        return min(planned, max(_MOST_OF_WHAT_IS_LEFT * window.length, self._page_length))
 
     def _learn(self, span: Window, first: Page[Message]) -> None:
         with self._cutting:
@@ -72,4 +76,4 @@ def page_length(window: Window, first: Page[Message], per_page: int) -> timedelt
     if first.next_page_token is None:
         return window.length * per_page / max(1, len(first.records))
     times = [record.creation_time for record in first.records]
-    return max(max(times, default=window.end) - min(times, default=window.start), timedelta(milliseconds=1))
+    return max(max(times, default=window.end) - min(times, default=window.start), _SHORTEST)

@@ -65,9 +65,9 @@ TIMES = {
 }
 
 
-def read_all(store: Store, readers: int) -> list[str]:
-    first = next(store.read(DAY))
-    spans = Spans(DAY, first, per_page=PER_PAGE, readers=readers)
+def read_all(store: Store, readers: int, window: Window = DAY) -> list[str]:
+    first = next(store.read(window))
+    spans = Spans(window, first, per_page=PER_PAGE, readers=readers)
     pages = read_ahead([spans.pages(store.read) for _ in range(readers)])
     return [message.id for page in pages for message in page.records]
 
@@ -80,6 +80,13 @@ def test_every_record_comes_once(
 ) -> None:
     store = Store(times, arrange)
     assert sorted(read_all(store, readers)) == sorted(map(str, range(len(times))))
+
+
+@pytest.mark.parametrize("milliseconds", range(1, 20))
+def test_a_window_of_few_milliseconds_with_many_records_is_exact_too(milliseconds: int) -> None:
+    window = Window(DAY.start, DAY.start + timedelta(milliseconds=milliseconds))
+    times = [window.start + number / 1_000 * window.length for number in range(1_000)]
+    assert sorted(read_all(Store(times, newest_first), 3, window)) == sorted(map(str, range(1_000)))
 
 
 @pytest.mark.parametrize("times", TIMES.values(), ids=TIMES)
