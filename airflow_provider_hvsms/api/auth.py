@@ -19,7 +19,7 @@ import msgspec
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from airflow_provider_hvsms.api.errors import HvsmsError, InvalidSettings, LoginRefused, SessionEnded
+from airflow_provider_hvsms.api.errors import HvsmsError, InvalidRequest, InvalidSettings, LoginRefused, SessionEnded
 from airflow_provider_hvsms.api.quota import UsageGroup
 from airflow_provider_hvsms.api.shared_session import Session, SharedSession, StoreUnavailable, TokenStore
 from airflow_provider_hvsms.api.transport import Answer, Request, Transport
@@ -168,6 +168,7 @@ class Login:
         self._endpoint = _TokenEndpoint(credentials, transport, self._clock)
         # Re-entrant: a client that is collected while its thread logs in leaves from within.
         self._renewing = threading.RLock()
+        self._counting = threading.RLock()
         self._users = 0
         self._session: Session | None = None
         self._refusal: LoginRefused | None = None
@@ -175,29 +176,28 @@ class Login:
 
     def join(self) -> None:
         """Count one more user of the session. It logs in at the first call, not here."""
-        with self._renewing:
+        with self._counting:
             if self._users == 0:
                 self._refusal = None
+                self._transport.open()
             self._users += 1
 
     def leave(self) -> None:
         """Count one user less; the last one ends the session at the service, unless other programs share it.
 
-        A failure to end it is only noted, and if there is no quota for it, nothing is sent: an unused session ends by
-        itself.
+        It never waits: who is logging in just now, or waits for quota to, ends the session himself. A failure to end
+        it is only noted, and if there is no quota for it, nothing is sent: an unused session ends by itself.
         """
-        with self._renewing:
+        with self._counting:
             self._users -= 1
-            if self._users or self._session is None:
+            if self._users:
                 return
-            session, self._session = self._session, None
-        try:
-            if self._shared is None:
-                self._endpoint.revoke(session)
-        except HvsmsError as error:
-            log.debug("The session could not be revoked: %s", error)
-        finally:
-            self._transport.disconnect()
+            self._transport.close()
+        if self._renewing.acquire(blocking=False):
+            try:
+                self._end_session()
+            finally:
+                self._renewing.release()
 
     def with_token(self, call: Callable[[AuthBase], ResultT]) -> ResultT:
         """Make a call with the session's token; if the service refuses it (401), again with a new one.
@@ -223,12 +223,33 @@ class Login:
 
     def _usable_session(self, loss: _Loss | None = None) -> Session:
         with self._renewing:
+            self._check_in_use()
             if self._refusal:
                 raise self._refusal
             session = self._session
             if session is None or self._clock() >= session.renew_at or (loss and loss.is_of(session)):
                 session = self._session = self._renew(session, loss)
+                self._check_in_use()
             return session
+
+    def _check_in_use(self) -> None:
+        if self._users == 0:
+            self._end_session()
+            raise InvalidRequest("The client was closed before its request was sent.")
+
+    def _end_session(self) -> None:
+        session, self._session = self._session, None
+        if session is None or self._shared:
+            return
+        self._transport.open()
+        try:
+            self._endpoint.revoke(session)
+        except HvsmsError as error:
+            log.debug("The session could not be revoked: %s", error)
+        finally:
+            with self._counting:
+                if self._users == 0:
+                    self._transport.close()
 
     def _renew(self, session: Session | None, loss: _Loss | None) -> Session:
         if self._shared is None:

@@ -299,8 +299,8 @@ def _records(pages: Iterator[Page[RecordT]]) -> Iterator[RecordT]:
 
 
 def _leave(transport: Transport, login: Login) -> None:
-    login.leave()
     transport.close()
+    login.leave()
 
 
 def _in_path(name: str, value: str) -> str:

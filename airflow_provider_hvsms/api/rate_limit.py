@@ -41,6 +41,8 @@ _REPLACEABLE = 0.3
 _WAIT_FOR_THE_LAST_PLACE = 0.2
 _COMPANY_REMEMBERED = 2.0
 
+_MOST_IN_A_ROW = 3
+
 _GIVEN_UP = 0.15
 """The share of places that are not taken again (rule 4)."""
 
@@ -124,10 +126,14 @@ class RateLimit:
             self.limit = int(limit)
         elif remaining is not None:
             self.limit = len(self.turns) + int(remaining)
-        elif self.limit is None and turn.status == HTTPStatus.TOO_MANY_REQUESTS:
-            self.limit = max(1, len(self.turns) - 1)
-        if turn.status != HTTPStatus.TOO_MANY_REQUESTS and remaining is not None:
-            self._note_remaining(int(remaining), turn, now)
+        elif self.limit is None and turn.status == HTTPStatus.TOO_MANY_REQUESTS and len(self.turns) > 2:
+            self.limit = len(self.turns) - 1
+        if turn.status is not None and turn.status < HTTPStatus.BAD_REQUEST:
+            self._refusals_in_a_row = 0
+            self._told_at = now
+            self._told_of = turn.taken_at
+            if remaining is not None:
+                self._note_remaining(int(remaining), now)
 
     def refused(self, turn: Turn, now: float, penalty: float) -> float:
         """Note a 429, and return when requests may leave again.
@@ -143,16 +149,14 @@ class RateLimit:
             self._refusals_in_a_row += 1
         self._refused_at = now
         if now < self._company_until or len(self.turns) < (self.limit or 1):
-            ends += min(penalty, self.window) * self._uniform(1.0, 1.5) * self._refusals_in_a_row
+            in_a_row = min(_MOST_IN_A_ROW, self._refusals_in_a_row)
+            ends += min(penalty, self.window) * self._uniform(1.0, 1.5) * in_a_row
             self._told_at = -math.inf
             self._replaceable_until = []
             self._company_until = max(self._company_until, ends + _COMPANY_REMEMBERED * self.window)
         return ends
 
-    def _note_remaining(self, remaining: int, turn: Turn, now: float) -> None:
-        self._refusals_in_a_row = 0
-        self._told_at = now
-        self._told_of = turn.taken_at
+    def _note_remaining(self, remaining: int, now: float) -> None:
         used = (self.limit or 0) - remaining
         if used > len(self.turns):
             self._company_until = max(self._company_until, now + _COMPANY_REMEMBERED * self.window)
@@ -166,7 +170,9 @@ class RateLimit:
         under_way = any(turn.answered_at is None for turn in self.turns)
         forgotten_at = self._told_at + self.window + _WINDOW_MARGIN
         if now >= forgotten_at:
-            return math.inf if under_way else now
+            if under_way:
+                return math.inf
+            return now if len(self.turns) < self.usable else self._next_leaves_at()
         moments = [forgotten_at, self._next_leaves_at()]
         if not (under_way and now - self._told_at > _OLD * self.window):
             leaves_at = self._leaves_into_room_at(now)

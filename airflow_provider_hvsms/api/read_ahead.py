@@ -45,6 +45,8 @@ class _Handover(Generic[ItemT]):
         except BaseException as error:  # it is raised again where the items are taken
             self._error = self._error or error
         finally:
+            if isinstance(source, Generator):
+                source.close()
             with self._changed:
                 self._givers -= 1
                 self._changed.notify_all()

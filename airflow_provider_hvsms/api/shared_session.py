@@ -26,10 +26,11 @@ _SETTLING = 1.0
 _POLL = (0.5, 1.5)
 """How long to wait between two looks for the token that somebody else is getting."""
 
-_CLAIM = 30.0
-"""How long a claim keeps the others waiting: a login takes a second, and whoever died at it blocks nobody for long."""
+_CLAIM = 180.0
+"""How long a claim keeps the others waiting: a login takes a second, or a penalty where the quota of logins is used up.
+Each further login would start that anew."""
 
-_PATIENCE = 60.0
+_PATIENCE = 600.0
 """After so long, whoever needs a token logs in, whatever the others claim."""
 
 

@@ -20,6 +20,8 @@ _SHORTEST = timedelta(milliseconds=1)
 _FASTEST_GROWTH = 2.0
 """How much longer a page of the next span may be: after a quiet night comes a campaign."""
 
+_FASTEST_GROWTH_WHEN_EMPTY = 8.0
+
 
 class Spans:
     """What is left of a window, cut off span by span from its end, by the latest that was seen of how dense it is.
@@ -33,7 +35,8 @@ class Spans:
     """
 
     def __init__(self, window: Window, first: Page[Message], *, per_page: int, readers: int) -> None:
-        self._left: Window | None = window
+        self._quiet, self._left = _split_at_newest(window, first)
+        self._has_begun = False
         self._per_page = per_page
         self._page_length = page_length(window, first, per_page)
         self._readers = readers
@@ -44,12 +47,17 @@ class Spans:
         while (span := self._take()) is not None:
             pages = read(span)
             first = next(pages)
-            self._learn(span, first)
+            if span != self._quiet:
+                self._learn(span, first)
             yield first
             yield from pages
 
     def _take(self) -> Window | None:
         with self._cutting:
+            if not self._has_begun:
+                self._has_begun = True
+                if self._quiet is not None:
+                    return self._quiet
             if (window := self._left) is None:
                 return None
             length = self._planned_length(window)
@@ -67,8 +75,8 @@ class Spans:
 
     def _learn(self, span: Window, first: Page[Message]) -> None:
         with self._cutting:
-            longest = self._page_length * _FASTEST_GROWTH
-            self._page_length = min(page_length(span, first, self._per_page), longest)
+            growth = _FASTEST_GROWTH if first.records else _FASTEST_GROWTH_WHEN_EMPTY
+            self._page_length = min(page_length(span, first, self._per_page), growth * self._page_length)
 
 
 def page_length(window: Window, first: Page[Message], per_page: int) -> timedelta:
@@ -77,3 +85,11 @@ def page_length(window: Window, first: Page[Message], per_page: int) -> timedelt
         return window.length * per_page / max(1, len(first.records))
     times = [record.creation_time for record in first.records]
     return max(max(times, default=window.end) - min(times, default=window.start), _SHORTEST)
+
+
+def _split_at_newest(window: Window, first: Page[Message]) -> tuple[Window | None, Window | None]:
+    """What is newer than the first page's records, perhaps nothing, and the rest: a batch ends long before now."""
+    newest = max((record.creation_time for record in first.records), default=window.start) + _SHORTEST
+    if window.end - newest < _SHORTEST or newest - window.start < _SHORTEST:
+        return None, window
+    return Window(newest, window.end), Window(window.start, newest)

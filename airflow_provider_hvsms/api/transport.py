@@ -190,14 +190,14 @@ class Transport:
         """How many requests the quota allows while one is under way; infinity while no limit is known."""
         return self._quota.rate(group) * self.seconds_a_request
 
-    def disconnect(self) -> None:
-        """Close the connections that are not in use; a further request opens one again."""
-        self._session.close()
+    def open(self) -> None:
+        """Let requests leave again after `close`."""
+        self._closed = False
 
     def close(self) -> None:
         """Close the connections, and let no further request leave, not even one that waits for quota already."""
         self._closed = True
-        self.disconnect()
+        self._session.close()
 
     def _attempt(self, request: Request, accept: Callable[[Answer], ResultT]) -> ResultT:
         answer = self._send(request)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hvsms.api.client import connect
+from airflow_provider_hvsms.api.auth import Login
+from airflow_provider_hvsms.api.client import MessageStoreClient, connect
 from airflow_provider_hvsms.api.errors import (
     InvalidRecord,
     InvalidRequest,
@@ -20,7 +21,9 @@ from airflow_provider_hvsms.api.errors import (
     UnexpectedAnswer,
 )
 from airflow_provider_hvsms.api.filters import BatchFilter, MessageFilter, OptOutFilter, StatusFilter
+from airflow_provider_hvsms.api.quota import Quota
 from airflow_provider_hvsms.api.read_ahead import read_ahead
+from airflow_provider_hvsms.api.transport import Transport
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.sandbox.records import Message as StoredMessage
@@ -296,3 +299,32 @@ def test_nothing_is_sent_for_a_page_that_waited_for_quota_when_the_client_was_cl
             if thread.name == "hvsms-read-ahead":
                 thread.join(timeout=10)
         assert sandbox.counters.reads == 2
+
+
+def test_a_client_is_closed_at_once_while_its_login_waits_for_quota(clock: ManualClock) -> None:
+    waits, may_go_on = threading.Event(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        waits.set()
+        may_go_on.wait(timeout=10)
+        clock.sleep(seconds)
+
+    with Sandbox(Settings(messages=300, auth=1)) as sandbox:
+        others = connect(credentials_of(sandbox))
+        next(others.message_pages(whole_history(sandbox)))
+        quota = Quota(clock=clock, sleep=sleep)
+        login = Login(credentials_of(sandbox), Transport(sandbox.url, quota=quota, sleep=clock.sleep))
+        client = MessageStoreClient(Transport(sandbox.url, quota=quota), login)
+
+        def read() -> None:
+            with pytest.raises(InvalidRequest, match="closed"):
+                next(client.message_pages(whole_history(sandbox)))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        waits.wait(timeout=10)
+        client.close()
+        may_go_on.set()
+        reader.join(timeout=10)
+        assert sum(sandbox.counters.logins.values()) == 1
+        others.close()

@@ -104,6 +104,26 @@ def test_without_headers_one_refusal_teaches_the_limit(clock: ManualClock) -> No
     assert (service.refused, service.inside_penalty) == (1, 0)
 
 
+def test_one_refusal_of_a_first_request_without_headers_teaches_no_limit(clock: ManualClock) -> None:
+    service = SlidingWindow(clock, limit=10_000, window=60, penalty=60, tell=set())
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    with quota.turn(UsageGroup.LIGHT) as turn:
+        turn.answered(429, {})
+    for _ in range(100):
+        ask(quota, service, clock)
+    assert len(clock.slept) == 1
+
+
+def test_after_a_refusal_the_limit_is_kept_to_also_where_the_remaining_count_is_missing(clock: ManualClock) -> None:
+    service = SlidingWindow(clock, limit=10, window=60, penalty=60, tell=ALL_HEADERS - {"X-Rate-Limit-Remaining"})
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    for _ in range(5):
+        service.ask()
+    for _ in range(60):
+        ask(quota, service, clock)
+    assert service.refused == 1
+
+
 def test_a_refusal_is_waited_out_before_the_next_request(clock: ManualClock) -> None:
     quota = Quota(clock=clock, sleep=clock.sleep)
     with quota.turn(UsageGroup.LIGHT) as turn:

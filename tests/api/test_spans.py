@@ -59,6 +59,7 @@ TIMES = {
     "in campaigns": at([hour / 24 + chance.random() / 500 for hour in (1, 2, 9, 15) for _ in range(750)]),
     "in one campaign": at([0.5 + chance.random() / 10_000 for _ in range(3_000)]),
     "at one moment": at([0.3] * 3_000),
+    "long ago": at([number / 300_000 for number in range(3_000)]),
     "at both ends": at([0.0] * 1_500 + [1 - 1e-7] * 1_500),
     "one": at([0.5]),
     "none": [],
