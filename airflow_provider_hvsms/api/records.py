@@ -20,6 +20,10 @@ from airflow_provider_hvsms.api.errors import InvalidRecord
 
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
+# What no database can hold must show here, where the record can be named and quarantined.
+WholeNumber = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_COST_LIMIT = 1_000_000
+
 if TYPE_CHECKING:
     RecordId = str
 else:
@@ -49,9 +53,9 @@ def _normalise_time(record: msgspec.Struct, field: str, moment: datetime | None)
         raise ValueError(f"`{field}` lies outside the years 1 to 9999 in UTC") from None
 
 
-def _require_finite(cost: Decimal | None) -> None:
-    if cost is not None and not cost.is_finite():
-        raise ValueError("`cost` is not a finite number")
+def _check_cost(cost: Decimal | None) -> None:
+    if cost is not None and (not cost.is_finite() or abs(cost) >= _COST_LIMIT):
+        raise ValueError("`cost` is not a number below a million")
 
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -72,7 +76,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     direction: str | None = None
     message_status: str | None = None
     error_code: str | None = None
-    segment_count: int | None = None
+    segment_count: WholeNumber | None = None
     cost: Decimal | None = None
     batch_id: str | None = None
     text: str | None = None
@@ -81,7 +85,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         _keep_as_text(self, self.id)
         _normalise_time(self, "creation_time", self.creation_time)
         _normalise_time(self, "last_modified_time", self.last_modified_time)
-        _require_finite(self.cost)
+        _check_cost(self.cost)
 
 
 class RejectedRecipient(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -104,8 +108,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     creation_time: AwareDatetime
     last_modified_time: AwareDatetime | None = None
     from_number: str | None = msgspec.field(default=None, name="from")
-    batch_size: int | None = None
-    processed_count: int | None = None
+    batch_size: WholeNumber | None = None
+    processed_count: WholeNumber | None = None
     status: str | None = None
     rejected: tuple[RejectedRecipient, ...] = ()
     cost: Decimal | None = None
@@ -114,7 +118,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         _keep_as_text(self, self.id)
         _normalise_time(self, "creation_time", self.creation_time)
         _normalise_time(self, "last_modified_time", self.last_modified_time)
-        _require_finite(self.cost)
+        _check_cost(self.cost)
 
 
 class OptOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -133,12 +137,12 @@ class StatusTotal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     :param error_code_counts: how many failed with each code.
     """
 
-    count: int = 0
+    count: WholeNumber = 0
     cost: Decimal | None = None
     error_code_counts: dict[str, int] = {}
 
     def __post_init__(self) -> None:
-        _require_finite(self.cost)
+        _check_cost(self.cost)
 
 
 class StatusTotals(msgspec.Struct, frozen=True, kw_only=True):
