@@ -63,7 +63,7 @@ class Quota:
             UsageGroup.LIGHT: RateLimit(share=share, uniform=uniform),
             UsageGroup.AUTH: RateLimit(uniform=uniform),
         }
-        self._penalty_ends = -math.inf
+        self._penalties = dict.fromkeys(UsageGroup, -math.inf)
         self._told_penalty = -math.inf
         self._told_pace = False
 
@@ -85,7 +85,7 @@ class Quota:
         """Whether a request of this group could leave this moment."""
         with self._changed:
             now = self._clock()
-            return max(self._limits[group].free_at(now), self._penalty_ends) <= now
+            return max(self._limits[group].free_at(now), self._penalty_ends(group)) <= now
 
     def rate(self, group: UsageGroup) -> float:
         """Requests of this group that may leave in a second; infinity while no limit is known."""
@@ -97,14 +97,15 @@ class Quota:
             with self._changed:
                 limit = self._limits[group]
                 now = self._clock()
-                free_at = max(limit.free_at(now), self._penalty_ends)
+                penalty_ends = self._penalty_ends(group)
+                free_at = max(limit.free_at(now), penalty_ends)
                 if free_at <= now:
                     limit.take(turn, now)
                     return
                 if free_at == math.inf:
                     self._changed.wait()
                     continue
-                self._tell_once(free_at, now, limit)
+                self._tell_once(free_at, now, limit, is_penalty=free_at == penalty_ends)
             self._sleep(free_at - now)
             turn.waited += self._clock() - now
 
@@ -113,10 +114,14 @@ class Quota:
             return
         seconds = retry_after(turn.headers)
         ends = self._limits[group].refused(turn, now, DEFAULT_PENALTY if seconds is None else seconds)
-        self._penalty_ends = max(self._penalty_ends, ends)
+        self._penalties[group] = max(self._penalties[group], ends)
 
-    def _tell_once(self, free_at: float, now: float, limit: RateLimit) -> None:
-        if free_at == self._penalty_ends:
+    def _penalty_ends(self, group: UsageGroup) -> float:
+        """A penalty of the reads holds logins back too, as they would only lead to more reads."""
+        return max(self._penalties[group], self._penalties[UsageGroup.LIGHT])
+
+    def _tell_once(self, free_at: float, now: float, limit: RateLimit, *, is_penalty: bool) -> None:
+        if is_penalty:
             if free_at != self._told_penalty:
                 log.warning(
                     "Waiting %.0f s: the service answered 429, and a request inside its penalty would restart it.",

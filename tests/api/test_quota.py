@@ -162,6 +162,14 @@ def test_a_penalty_holds_logins_back_too(clock: ManualClock) -> None:
     assert not quota.has_room(UsageGroup.AUTH)
 
 
+def test_a_penalty_for_logins_does_not_hold_reads_back(clock: ManualClock) -> None:
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    with quota.turn(UsageGroup.AUTH) as turn:
+        turn.answered(429, {"Retry-After": "60"})
+    assert quota.has_room(UsageGroup.LIGHT)
+    assert not quota.has_room(UsageGroup.AUTH)
+
+
 def test_no_thread_sends_during_a_penalty(clock: ManualClock) -> None:
     """A thread that waits for less when the 429 comes must look again before it leaves."""
     service = SlidingWindow(clock, limit=5, window=10, penalty=60, tell={"X-Rate-Limit-Window", "Retry-After"})
