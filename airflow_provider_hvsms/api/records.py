@@ -22,7 +22,6 @@ AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # What no database can hold must show here, where the record can be named and quarantined.
 WholeNumber = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_COST_LIMIT = 1_000_000
 
 if TYPE_CHECKING:
     RecordId = str
@@ -53,9 +52,9 @@ def _normalise_time(record: msgspec.Struct, field: str, moment: datetime | None)
         raise ValueError(f"`{field}` lies outside the years 1 to 9999 in UTC") from None
 
 
-def _check_cost(cost: Decimal | None) -> None:
-    if cost is not None and (not cost.is_finite() or abs(cost) >= _COST_LIMIT):
-        raise ValueError("`cost` is not a number below a million")
+def _require_finite(cost: Decimal | None) -> None:
+    if cost is not None and not cost.is_finite():
+        raise ValueError("`cost` is not a finite number")
 
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -85,7 +84,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         _keep_as_text(self, self.id)
         _normalise_time(self, "creation_time", self.creation_time)
         _normalise_time(self, "last_modified_time", self.last_modified_time)
-        _check_cost(self.cost)
+        _require_finite(self.cost)
 
 
 class RejectedRecipient(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -118,7 +117,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         _keep_as_text(self, self.id)
         _normalise_time(self, "creation_time", self.creation_time)
         _normalise_time(self, "last_modified_time", self.last_modified_time)
-        _check_cost(self.cost)
+        _require_finite(self.cost)
 
 
 class OptOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -142,7 +141,7 @@ class StatusTotal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     error_code_counts: dict[str, int] = {}
 
     def __post_init__(self) -> None:
-        _check_cost(self.cost)
+        _require_finite(self.cost)
 
 
 class StatusTotals(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,7 +86,6 @@ def test_unknown_statuses_and_fields_pass() -> None:
         ("creationTime", "0001-01-01T00:00:00+05:00"),
         ("cost", "dear"),
         ("cost", "NaN"),
-        ("cost", 1_000_000),
         ("segmentCount", 2**63),
         ("to", "+16501112222"),
         ("segmentCount", 1.5),
