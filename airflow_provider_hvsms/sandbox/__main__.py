@@ -61,7 +61,9 @@ def _greeting(sandbox: Sandbox) -> str:
 
 
 def _settings(given: argparse.Namespace) -> Settings:
-    values = {name: value for name, value in vars(given).items() if name not in ("command", "no_rate_headers")}
+    flags = ("command", "no_rate_headers", "no_gzip")
+    values = {name: value for name, value in vars(given).items() if name not in flags}
+    values["gzip"] = not given.no_gzip
     if given.no_rate_headers:
         values["rate_headers"] = ALL_RATE_HEADERS & {RETRY_HEADER}
     return Settings(**values)
@@ -120,6 +122,9 @@ def _add_limits(serve: argparse.ArgumentParser) -> None:
     _add(serve, "token_ttl", _whole(1), "life of an access token in seconds")
     _add(serve, "page_token_ttl", _seconds(), "life of a page token in seconds; by default for ever")
     serve.add_argument("--no-rate-headers", action="store_true", help="send no X-Rate-Limit headers")
+    serve.add_argument("--named-errors", action="store_true", help="errors have a name at the top, their code nested")
+    serve.add_argument("--no-gzip", action="store_true", help="compress no answer")
+    _add(serve, "page_shift", int, "messages of a page that come again on the next; below zero: that come on neither")
 
 
 def _add(serve: argparse.ArgumentParser, name: str, read: Callable[[str], object], text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -73,6 +74,11 @@ def no_such_path() -> Answer:
     return error(404, "CMN-102", "Resource is not found.")
 
 
+def wrong_method(allowed: str) -> Answer:
+    """Return 405."""
+    return error(405, "CMN-405", "Method not allowed").having([("Allow", allowed)])
+
+
 def unauthorized(code: str, message: str) -> Answer:
     """Return 401 for a token."""
     return error(401, code, message).having([("WWW-Authenticate", 'Bearer realm="RingCentral REST API"')])
@@ -81,7 +87,27 @@ def unauthorized(code: str, message: str) -> Answer:
 def no_permission() -> Answer:
     """Return 403 for an app that may not use the message store."""
     message = "In order to call this API endpoint, application needs to have [A2PSMS] permission"
-    return error(403, "CMN-401", message)
+    return errors(403, [{**_entry("CMN-401", message, None), "permissionName": "A2PSMS"}])
+
+
+_NAMES = {
+    "CMN-101": "InvalidParameter",
+    "CMN-401": "InsufficientPermissions",
+    "OAU-128": "TokenInvalid",
+    "OAU-129": "TokenInvalid",
+    "OAU-149": "TokenInvalid",
+}
+"""What stands at the top of an error on other resources of the service, by the nested code."""
+
+
+def with_named_code(answer: Answer) -> Answer:
+    """Return a refusal with a name for a code at its top, where the service has one; other answers as they are."""
+    if answer.status < 400 or answer.content_type != JSON:
+        return answer
+    content = json.loads(answer.body)
+    return of_json(
+        {**content, "errorCode": _NAMES.get(content["errorCode"], content["errorCode"])}, answer.status
+    ).having(answer.headers)
 
 
 def too_many() -> Answer:

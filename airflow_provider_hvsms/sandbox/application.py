@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from airflow_provider_hvsms.sandbox import answers
 from airflow_provider_hvsms.sandbox.answers import Answer, Refusal
 from airflow_provider_hvsms.sandbox.counters import Counters, LogEntry
-from airflow_provider_hvsms.sandbox.faults import Faults, spoil
+from airflow_provider_hvsms.sandbox.faults import Faults
 from airflow_provider_hvsms.sandbox.limits import Quota
 from airflow_provider_hvsms.sandbox.numbers import OWN_NUMBERS
 from airflow_provider_hvsms.sandbox.oauth import OAuth
@@ -46,6 +46,11 @@ class Request:
     def header(self, name: str) -> str:
         """Return a header's value, or an empty string."""
         return self.headers.get(name, "")
+
+    @property
+    def accepts_csv(self) -> bool:
+        """Whether CSV is asked for."""
+        return "text/csv" in self.header("accept").lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +100,16 @@ class Application:
         if path in ("/restapi/oauth/token", "/restapi/oauth/revoke"):
             return self._answer_oauth(request)
         read = _find_read(path)
-        return answers.no_such_path() if read is None else self._answer_read(request, read)
+        answer = self._with_quota(answers.no_such_path()) if read is None else self._answer_read(request, read)
+        return answers.with_named_code(answer) if self._settings.named_errors else answer
 
     def _answer_read(self, request: Request, read: _Read) -> Answer:
         self._hold_back()
         self.counters.read(read.name, is_first_page=read.is_list and "pageToken=" not in request.query)
-        answer = answers.error(405, "CMN-405", "Method not allowed").having([("Allow", "GET")])
         if request.method == "GET":
             answer = self._checked(request, read)
+        else:
+            answer = self._with_quota(answers.wrong_method("GET"))
         status = 0 if answer.wire == "nothing" else answer.status
         self.counters.answered(status)
         self.counters.log.append(LogEntry(request.method, request.target, self._clock(), status))
@@ -113,7 +120,7 @@ class Application:
         try:
             user = self._oauth.user_of(request.header("authorization"))
         except Refusal as refusal:
-            return refusal.answer
+            return self._with_quota(refusal.answer)
         verdict = self._quota.ask(user)
         self.counters.asked(verdict)
         answer = (
@@ -127,11 +134,16 @@ class Application:
         if read.account not in (_OWN_ACCOUNT, self._settings.account_id):
             return answers.not_found("accountId")
         try:
-            return self._dispatch(read, request.query)
+            return self._dispatch(read, request)
         except Refusal as refusal:
             return refusal.answer
 
-    def _dispatch(self, read: _Read, query: str) -> Answer:
+    def _with_quota(self, answer: Answer) -> Answer:
+        """Return an answer with the headers of a quota that it was not counted in."""
+        return answer.having(self._quota.unused(self._oauth.user).headers(self._settings.rate_headers))
+
+    def _dispatch(self, read: _Read, request: Request) -> Answer:
+        query = request.query
         match read.name:
             case "messages":
                 return self._reads.messages(query)
@@ -143,11 +155,13 @@ class Application:
                 return self._reads.batch(read.id)
             case "statuses":
                 return self._reads.statuses(query)
+        if request.accepts_csv:
+            return self._reads.opt_outs_as_csv(query)
         return self._reads.opt_outs(query)
 
     def _answer_oauth(self, request: Request) -> Answer:
         self._hold_back()
-        answer = answers.error(405, "CMN-405", "Method not allowed").having([("Allow", "POST")])
+        answer = answers.wrong_method("POST")
         if request.method == "POST":
             answer = self._spoiled(request, lambda: self._oauth_proper(request))
         self.counters.answered(0 if answer.wire == "nothing" else answer.status)
@@ -160,7 +174,7 @@ class Application:
 
     def _spoiled(self, request: Request, make: Callable[[], Answer]) -> Answer:
         fault = self.faults.take(request.path)
-        return make() if fault is None else spoil(fault, make, self._wait)
+        return make() if fault is None else fault.spoil(make, self._wait)
 
     def _hold_back(self) -> None:
         if self._settings.latency > 0:

@@ -6,78 +6,99 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Lock
+from typing import Any
 
 from airflow_provider_hvsms.sandbox import answers
-from airflow_provider_hvsms.sandbox.answers import Answer
+from airflow_provider_hvsms.sandbox.answers import Answer, Wire
 from airflow_provider_hvsms.sandbox.settings import RETRY_HEADER
+
+MakeAnswer = Callable[[], Answer]
+Wait = Callable[[float], object]
 
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>Gateway</title></head><body><h1>Please wait</h1></body></html>\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way of going wrong; made by its class methods. ``retry_after`` and ``seconds`` are seconds."""
+    """One way of going wrong; made by its class methods.
 
-    kind: str
-    status: int = 200
-    retry_after: int | None = None
-    location: str = ""
-    seconds: float = 0.0
+    :param spoil: returns what a request gets instead, given what makes its proper answer and what waits so many
+        seconds.
+    """
+
+    spoil: Callable[[MakeAnswer, Wait], Answer]
 
     @classmethod
     def server_error(cls, status: int = 503, retry_after: int | None = None) -> Fault:
-        """Answer any status with an error body, and ``Retry-After`` if given."""
-        return cls("server_error", status=status, retry_after=retry_after)
+        """Answer any status with an error body, and ``Retry-After`` in seconds if given."""
+        codes = {429: ("CMN-301", "Request rate exceeded"), 503: ("CMN-211", "Service Unavailable")}
+        answer = answers.error(status, *codes.get(status, ("CMN-203", "Internal Server Error")))
+        return cls._instead(answer if retry_after is None else answer.having([(RETRY_HEADER, str(retry_after))]))
 
     @classmethod
-    def html(cls) -> Fault:
-        """Answer an HTML page with status 200, as a proxy does."""
-        return cls("html")
+    def html(cls, status: int = 200) -> Fault:
+        """Answer an HTML page, as a proxy does with status 200, and a firewall with 403 or 404."""
+        return cls._instead(Answer(status, _PAGE, content_type="text/html; charset=utf-8"))
 
     @classmethod
     def cut_off(cls) -> Fault:
         """Answer the first half of the JSON, with a ``Content-Length`` that fits it."""
-        return cls("cut_off")
+        return cls(lambda make, _: _half(make()))
 
     @classmethod
     def empty(cls) -> Fault:
         """Answer status 200 and no body."""
-        return cls("empty")
+        return cls._instead(Answer(200, b""))
 
     @classmethod
     def drop(cls) -> Fault:
         """Close the connection without an answer."""
-        return cls("drop")
+        return cls._instead(Answer(200, b"", wire="nothing"))
 
     @classmethod
     def half_body(cls) -> Fault:
         """Announce the whole body, send half of it and close the connection."""
-        return cls("half_body")
+        half: Wire = "half"
+        return cls(lambda make, _: replace(make(), wire=half))
 
     @classmethod
     def redirect(cls, location: str, status: int = 302) -> Fault:
         """Answer a redirect to ``location``."""
-        return cls("redirect", status=status, location=location)
+        return cls._instead(Answer(status, b"", (("Location", location),)))
 
     @classmethod
     def repeat_token(cls) -> Fault:
         """Answer a list whose ``nextPageToken`` is the token of the page itself."""
-        return cls("repeat_token")
+        return cls(lambda make, _: _changed(make(), _repeat_token))
+
+    @classmethod
+    def without(cls, field: str) -> Fault:
+        """Answer a list whose records lack a field, such as ``lastModifiedTime``."""
+        return cls(lambda make, _: _changed(make(), lambda content: _drop_field(content, field)))
 
     @classmethod
     def slow(cls, seconds: float) -> Fault:
         """Answer as always, but only after ``seconds`` of real time."""
-        return cls("slow", seconds=seconds)
+
+        def spoil(make: MakeAnswer, wait: Wait) -> Answer:
+            wait(seconds)
+            return make()
+
+        return cls(spoil)
 
     @classmethod
     def not_an_object(cls) -> Fault:
         """Answer ``[]`` with status 200."""
-        return cls("not_an_object")
+        return cls._instead(answers.of_json([]))
 
     @classmethod
     def unauthorized(cls) -> Fault:
         """Answer 401 though the token is valid."""
-        return cls("unauthorized")
+        return cls._instead(answers.unauthorized("OAU-129", "Access token corrupted"))
+
+    @classmethod
+    def _instead(cls, answer: Answer) -> Fault:
+        return cls(lambda _make, _wait: answer)
 
 
 @dataclass(slots=True)
@@ -131,48 +152,24 @@ class Faults:
         return None
 
 
-def spoil(fault: Fault, make: Callable[[], Answer], sleep: Callable[[float], object]) -> Answer:
-    """Return what becomes of a request that meets a fault; ``make`` makes its proper answer, if that is needed."""
-    match fault.kind:
-        case "server_error":
-            return _server_error(fault)
-        case "html":
-            return Answer(200, _PAGE, content_type="text/html; charset=utf-8")
-        case "empty":
-            return Answer(200, b"")
-        case "drop":
-            return Answer(200, b"", wire="nothing")
-        case "redirect":
-            return Answer(fault.status, b"", (("Location", fault.location),))
-        case "not_an_object":
-            return answers.of_json([])
-        case "unauthorized":
-            return answers.unauthorized("OAU-129", "Access token corrupted")
-        case "slow":
-            sleep(fault.seconds)
-    return _spoil_body(fault, make())
+def _half(answer: Answer) -> Answer:
+    return replace(answer, body=answer.body[: len(answer.body) // 2])
 
 
-def _spoil_body(fault: Fault, answer: Answer) -> Answer:
-    match fault.kind:
-        case "cut_off":
-            return replace(answer, body=answer.body[: len(answer.body) // 2])
-        case "half_body":
-            return replace(answer, wire="half")
-        case "repeat_token":
-            return _repeat_token(answer)
-    return answer
-
-
-def _server_error(fault: Fault) -> Answer:
-    codes = {429: ("CMN-301", "Request rate exceeded"), 503: ("CMN-211", "Service Unavailable")}
-    answer = answers.error(fault.status, *codes.get(fault.status, ("CMN-203", "Internal Server Error")))
-    return answer if fault.retry_after is None else answer.having([(RETRY_HEADER, str(fault.retry_after))])
-
-
-def _repeat_token(answer: Answer) -> Answer:
+def _changed(answer: Answer, change: Callable[[dict[str, Any]], None]) -> Answer:
+    """Return a list's answer with its content changed; any other answer as it is."""
     content = json.loads(answer.body) if answer.status == 200 else None
-    if not isinstance(content, dict) or "paging" not in content:
+    if not isinstance(content, dict) or "records" not in content:
         return answer
-    content["paging"]["nextPageToken"] = content["paging"]["pageToken"]
+    change(content)
     return replace(answer, body=answers.of_json(content).body)
+
+
+def _repeat_token(content: dict[str, Any]) -> None:
+    if "paging" in content:
+        content["paging"]["nextPageToken"] = content["paging"]["pageToken"]
+
+
+def _drop_field(content: dict[str, Any], field: str) -> None:
+    for record in content["records"]:
+        record.pop(field, None)

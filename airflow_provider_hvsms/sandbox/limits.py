@@ -71,9 +71,7 @@ class Quota:
         with self._lock:
             now = self._clock()
             requester = self._requesters.setdefault(who, _Requester())
-            for times in (requester.admitted, requester.arrived):
-                while times and times[0] <= now - self._window:
-                    times.popleft()
+            self._forget(requester)
             requester.arrived.append(now)
             inside = now < requester.penalty_until
             if inside or len(requester.admitted) >= self._limit:
@@ -81,6 +79,18 @@ class Quota:
                 return self._verdict(requester, math.ceil(self._penalty), inside)
             requester.admitted.append(now)
             return self._verdict(requester, None, False)
+
+    def unused(self, who: str) -> Verdict:
+        """Say what is left to a user and app, without counting a request."""
+        with self._lock:
+            requester = self._requesters.setdefault(who, _Requester())
+            self._forget(requester)
+            return self._verdict(requester, None, False)
+
+    def _forget(self, requester: _Requester) -> None:
+        for times in (requester.admitted, requester.arrived):
+            while times and times[0] <= self._clock() - self._window:
+                times.popleft()
 
     def _verdict(self, requester: _Requester, retry_after: int | None, inside: bool) -> Verdict:
         remaining = 0 if retry_after is not None else self._limit - len(requester.admitted)

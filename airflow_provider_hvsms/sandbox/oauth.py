@@ -64,7 +64,8 @@ class OAuth:
         try:
             self._check_request(content_type, authorization)
         except Refusal as refusal:
-            return refusal.answer
+            unused = self._quota.unused(self._settings.client_id)
+            return refusal.answer.having(unused.headers(self._settings.rate_headers))
         verdict = self._quota.ask(self._settings.client_id)
         self._counters.asked(verdict, counts_as_read=False)
         try:
@@ -82,6 +83,8 @@ class OAuth:
 
     def user_of(self, authorization: str) -> str:
         """Return who a read's ``Authorization`` header stands for, or raise the ``Refusal`` that it deserves."""
+        if not authorization:
+            raise Refusal(answers.unauthorized("AGW-401", "Authorization header is not specified"))
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip().isalnum():
             raise Refusal(answers.unauthorized("OAU-149", "Unparsable access token"))
@@ -91,6 +94,11 @@ class OAuth:
             raise Refusal(answers.unauthorized("OAU-129", "Access token corrupted"))
         if self._clock() >= session.access_until:
             raise Refusal(answers.unauthorized("OAU-128", "Access token expired"))
+        return self.user
+
+    @property
+    def user(self) -> str:
+        """The one app and user, whose requests are counted together."""
         return f"{self._settings.client_id} {self._settings.owner_id}"
 
     def _check_request(self, content_type: str, authorization: str) -> None:
@@ -129,11 +137,12 @@ class OAuth:
 
     def _check_password(self, form: Mapping[str, str]) -> str:
         wanted = self._settings
-        username, password = _field(form, "username"), _field(form, "password")
+        username, _, extension = _field(form, "username").partition("*")
+        password = _field(form, "password")
         right = _same(bare_number(username), bare_number(wanted.username))
         right &= _same(password, wanted.password)
         # Left out, the extension is the administrator's, and the sandbox has no other user.
-        right &= form.get("extension", "") in ("", wanted.extension)
+        right &= (form.get("extension") or extension) in ("", wanted.extension)
         if not right:
             raise Refusal(_invalid_grant("OAU-140", "Invalid resource owner credentials."))
         return secrets.token_urlsafe(16)

@@ -70,13 +70,14 @@ class Parameters:
         value = self.one(name)
         if value is None or value == wildcard:
             return None
+        value = _with_plus(value)
         if not _PHONE_NUMBER.fullmatch(value):
             self.refuse(name)
         return bare_number(value)
 
     def phone_numbers(self, name: str) -> frozenset[str]:
         """Return up to 15 phone numbers without ``+``."""
-        values = self._values.get(name, [])
+        values = list(map(_with_plus, self._values.get(name, [])))
         if len(values) > MOST_PHONE_NUMBERS or not all(map(_PHONE_NUMBER.fullmatch, values)):
             self.refuse(name)
         return frozenset(map(bare_number, values))
@@ -110,3 +111,8 @@ class Parameters:
         except (ValueError, OverflowError):
             self.refuse(name)
             return None
+
+
+def _with_plus(number: str) -> str:
+    """Return a phone number whose ``+`` came unescaped, which stands for a blank in a query, with its ``+``."""
+    return f"+{number[1:]}" if number.startswith(" ") else number

@@ -13,7 +13,7 @@ from airflow_provider_hvsms.sandbox.lifecycle import is_complete, message_state
 from airflow_provider_hvsms.sandbox.moments import text as time_text
 from airflow_provider_hvsms.sandbox.paging import InvalidToken, Neighbours, Position, Tokens
 from airflow_provider_hvsms.sandbox.parameters import Parameters
-from airflow_provider_hvsms.sandbox.records import Batch, Key, RawBatch, RawMessage
+from airflow_provider_hvsms.sandbox.records import Batch, Key, OptOut, RawBatch, RawMessage
 from airflow_provider_hvsms.sandbox.selection import Selection, bare_number
 from airflow_provider_hvsms.sandbox.settings import Settings
 from airflow_provider_hvsms.sandbox.store import Store
@@ -56,7 +56,7 @@ class Reads:
         now, given = self._store.now, Parameters(query)
         window = given.window(now)
         batch_id, numbers = given.one("batchId"), given.phone_numbers("phoneNumber")
-        direction = given.choice("direction", _DIRECTIONS)
+        direction = _one_direction(given.choices("direction", _DIRECTIONS))
         detailed = given.choice("view", ("Simple", "Detailed")) == "Detailed"
         here, per_page, binding = self._page(given, "messages", _MESSAGE_FILTERS, window)
         wanted = Selection(here.start, here.end, batch_id, numbers, direction)
@@ -66,6 +66,7 @@ class Reads:
             lambda start: self._store.keys_upwards(wanted, start, now),
             here,
             per_page,
+            self._settings.page_shift,
         )
         return self._list([rendering.listed(row, now, detailed) for row in rows], here, around, per_page, binding)
 
@@ -111,7 +112,7 @@ class Reads:
         now, given = self._store.now, Parameters(query)
         start, end = given.window(now)
         batch_id, numbers = given.one("batchId"), given.phone_numbers("phoneNumber")
-        direction = given.choice("direction", _DIRECTIONS)
+        direction = _one_direction(given.choices("direction", _DIRECTIONS))
         given.check()
         totals = _Totals()
         for message in self._store.newest_first(Selection(start, end, batch_id, numbers, direction), None, now):
@@ -124,6 +125,15 @@ class Reads:
 
     def opt_outs(self, query: str) -> Answer:
         """Answer a page of opt-outs."""
+        page, here, around, per_page, binding = self._opt_outs(query)
+        return self._list(list(map(rendering.opt_out, page)), here, around, per_page, binding)
+
+    def opt_outs_as_csv(self, query: str) -> Answer:
+        """Answer a page of opt-outs as CSV; the service does not document how it tells of the next page."""
+        page, *_ = self._opt_outs(query)
+        return Answer(200, rendering.opt_outs_as_csv(page).encode(), content_type="text/csv;charset=utf-8")
+
+    def _opt_outs(self, query: str) -> tuple[list[OptOut], Position, Neighbours, int, str]:
         given = Parameters(query)
         sender, recipient = given.phone_number("from", wildcard="*"), given.phone_number("to")
         statuses = _OPT_OUT_STATUSES.get(given.choice("status", _OPT_OUT_STATUSES) or "optout", ())
@@ -136,7 +146,7 @@ class Reads:
             and (recipient is None or bare_number(one.to_number) == recipient)
         ]
         page, around = _turn_list(rows, here, per_page)
-        return self._list(list(map(rendering.opt_out, page)), here, around, per_page, binding)
+        return page, here, around, per_page, binding
 
     def _page(
         self, given: Parameters, resource: str, filters: Collection[str], window: tuple[int, int]
@@ -223,10 +233,16 @@ class _Totals:
         return {"errorCodeCounts": dict(self._errors[status])} if status in self._errors else {}
 
 
-def _turn(descend: Descend[Row], ascend: Ascend, here: Position, per_page: int) -> tuple[list[Row], Neighbours]:
-    """Return the records of a page, newest first, and the pages around it."""
-    rows = list(islice(descend(here.below), per_page + 1))
-    following = Position(here.start, here.end, rows[per_page - 1].key) if len(rows) > per_page else None
+def _turn(
+    descend: Descend[Row], ascend: Ascend, here: Position, per_page: int, shift: int = 0
+) -> tuple[list[Row], Neighbours]:
+    """Return the records of a page, newest first, and the pages around it.
+
+    :param shift: how many of its records come again on the next page; below zero, how many come on neither.
+    """
+    last = max(1, per_page - shift)
+    rows = list(islice(descend(here.below), max(last, per_page) + 1))
+    following = Position(here.start, here.end, rows[last - 1].key) if len(rows) > max(last, per_page) else None
     previous = None
     if here.below is not None:
         newer = list(islice(ascend(here.below), per_page + 1))
@@ -242,6 +258,11 @@ def _turn_list(rows: Sequence[Row], here: Position, per_page: int) -> tuple[list
         here,
         per_page,
     )
+
+
+def _one_direction(directions: frozenset[str]) -> str | None:
+    """Return the direction to filter by; both stand for none."""
+    return next(iter(directions)) if len(directions) == 1 else None
 
 
 def _has_sender(fields: dict[str, Any], sender: str | None) -> bool:

@@ -14,7 +14,10 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message and its whole life. Moments and delays are microseconds; delays count from ``created``."""
+    """One message and its whole life. Moments and delays are microseconds; delays count from ``created``.
+
+    :param listed_after: how late it appears in any answer.
+    """
 
     id: int
     created: int
@@ -29,6 +32,7 @@ class Message:
     final_cost: float | None
     error_code: str | None
     batch_id: str | None
+    listed_after: int = 0
 
     @property
     def key(self) -> Key:
@@ -53,6 +57,11 @@ class RawMessage:
     def key(self) -> Key:
         """Place in the order of the list."""
         return self.created, self.number
+
+
+def has_appeared(message: Message | RawMessage, now: int) -> bool:
+    """Tell whether answers hold a message by ``now``."""
+    return message.created + (message.listed_after if isinstance(message, Message) else 0) <= now
 
 
 class WrittenMessage(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -60,6 +62,15 @@ def opt_out(record: OptOut) -> str:
         "source": record.source,
     }
     return dumps(fields)
+
+
+def opt_outs_as_csv(records: Iterable[OptOut]) -> str:
+    """Write opt-out records as lines under a header."""
+    file = io.StringIO()
+    lines = csv.writer(file)
+    lines.writerow(("from", "to", "status", "source"))
+    lines.writerows((record.from_number, record.to_number, record.status, record.source) for record in records)
+    return file.getvalue()
 
 
 def rejected(recipient: Rejected) -> Mapping[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import socket
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from types import TracebackType
@@ -22,6 +25,7 @@ from airflow_provider_hvsms.sandbox.store import Store
 
 HOST = "127.0.0.1"
 _LARGEST_BODY = 1 << 20
+_WORTH_COMPRESSING = 1 << 10
 
 
 class Sandbox:
@@ -74,7 +78,7 @@ class Sandbox:
 
     def start(self) -> Sandbox:
         """Listen and answer, in a thread of its own; start the live batches."""
-        self._server = _Server((HOST, self.settings.port), self._application)
+        self._server = _Server((HOST, self.settings.port), self._application, compresses=self.settings.gzip)
         for number in range(self.settings.live_batches):
             self.store.start_batch(size=120 * (number + 1), seconds=120.0 * (number + 1))
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), name="sandbox", daemon=True)
@@ -105,8 +109,9 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], application: Application) -> None:
+    def __init__(self, address: tuple[str, int], application: Application, *, compresses: bool) -> None:
         self.application = application
+        self.compresses = compresses
         self._connections: set[socket.socket] = set()
         self._lock = Lock()
         super().__init__(address, _Handler)
@@ -157,7 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(length))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self._send(self.server.application.answer(Request(self.command, self.path, headers, body)))
+        answer = self.server.application.answer(Request(self.command, self.path, headers, body))
+        if self.server.compresses and len(answer.body) >= _WORTH_COMPRESSING and _accepts_gzip(headers):
+            packed = gzip.compress(answer.body, 1, mtime=0)
+            answer = replace(answer, body=packed).having([("Content-Encoding", "gzip")])
+        self._send(answer)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = _serve  # noqa: N815 - http.server wants these names
 
@@ -185,3 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server calls it so
         """Write nothing: the counters and the log tell what happened."""
+
+
+def _accepts_gzip(headers: Mapping[str, str]) -> bool:
+    return re.search(r"\bgzip\b(?!\s*;\s*q=0(?:\.0+)?\s*(?:,|$))", headers.get("accept-encoding", "")) is not None

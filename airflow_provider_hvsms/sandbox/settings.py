@@ -56,6 +56,11 @@ class Settings:
     :param grants: OAuth grants that the app may use.
     :param permission: whether the app has the A2PSMS permission.
     :param last_page: how the last page shows itself: no ``nextPageToken``, an empty one, or no ``paging``.
+    :param page_shift: how many messages of a page come again on the next one, as when so many arrive at the head of the
+        list between two pages; below zero: how many are on neither, as when so many leave it.
+    :param named_errors: errors have a name such as `InvalidParameter` at the top, and their code nested, as other
+        resources of the service have them.
+    :param gzip: answers are compressed for clients that accept it.
     :param legacy_names: the single read answers ``createdAt`` and ``lastUpdatedAt``.
     :param legacy_statuses: statuses are answered in the older shape, without costs.
     """
@@ -81,6 +86,9 @@ class Settings:
     grants: frozenset[str] = ALL_GRANTS
     permission: bool = True
     last_page: LastPage = "omit"
+    page_shift: int = 0
+    named_errors: bool = False
+    gzip: bool = True
     legacy_names: bool = False
     legacy_statuses: bool = False
     client_id: str = "sandbox-client"

@@ -33,6 +33,7 @@ from airflow_provider_hvsms.sandbox.records import (
     RawMessage,
     Rejected,
     WrittenMessage,
+    has_appeared,
 )
 from airflow_provider_hvsms.sandbox.selection import Selection, bare_number
 from airflow_provider_hvsms.sandbox.settings import Settings
@@ -98,7 +99,7 @@ class Store:
         """Return the message with an id, if it exists by ``now``."""
         for added in self._added:
             if _shown_id(added) == message_id:
-                return added if added.created <= now else None
+                return added if has_appeared(added, now) else None
         if not (message_id.isascii() and message_id.isdecimal() and len(message_id) < 19):
             return None
         index = self._history.index_of(int(message_id))
@@ -131,7 +132,7 @@ class Store:
             top = min(top, below)
         past = self._past(selection, (selection.start, 0), top)
         added = _between(self._added, (selection.start, 0), top)
-        wanted = [message for message in reversed(added) if selection.wants(message)]
+        wanted = [message for message in reversed(added) if has_appeared(message, now) and selection.wants(message)]
         found = map(message, reversed(past) if isinstance(past, range) else past[::-1])
         return merge(wanted, found, key=_key, reverse=True) if wanted else found
 
@@ -139,7 +140,7 @@ class Store:
         """Yield the keys of the wanted messages that exist by ``now``, upwards from the key ``start``."""
         top = min((selection.end, 0), (now + 1, 0))
         past = map(self._history.key, self._past(selection, start, top))
-        added = _between(self._added, start, top)
+        added = [message for message in _between(self._added, start, top) if has_appeared(message, now)]
         return merge(past, map(_key, filter(selection.wants, added))) if added else past
 
     def _past(self, selection: Selection, start: Key, end: Key) -> range | list[int]:
@@ -229,6 +230,7 @@ class Store:
         cost: float | None = 0.007,
         error_code: str | None = None,
         batch_id: str | None = None,
+        listed_after: float = 0.0,
     ) -> Message:
         """Add one message and return it. Delays are seconds after ``created``; any status will do."""
         message = Message(
@@ -245,6 +247,7 @@ class Store:
             final_cost=cost,
             error_code=error_code,
             batch_id=batch_id,
+            listed_after=moments.from_seconds(listed_after),
         )
         self._add_messages([message])
         return message

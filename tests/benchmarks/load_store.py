@@ -58,7 +58,7 @@ def serving(messages: int, **settings: float) -> Iterator[Store]:
     """Serve so many messages, all of them between `START` and `END`."""
     options: dict[str, Any] = {"port": 0, "light": UNLIMITED, "auth": UNLIMITED, "days": DAYS, "end": END.isoformat()}
     options |= {"messages": messages, **settings}
-    command = [sys.executable, "-u", "-m", "airflow_provider_hvsms.sandbox", "serve", "--written-ahead"]
+    command = [sys.executable, "-u", "-m", "airflow_provider_hvsms.sandbox", "serve", "--written-ahead", "--no-gzip"]
     command += [f"--{name}={value}" for name, value in options.items()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -138,3 +138,23 @@ def test_a_refused_request_uses_no_fault_up(open_client: Opener) -> None:
     client.sandbox.faults.add(Fault.html())
     assert client.read("/messages").status == 429
     assert client.sandbox.faults.pending == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_html_may_come_with_a_refusal(client: Client, status: int) -> None:
+    client.sandbox.faults.add(Fault.html(status))
+    reply = client.read("/messages")
+    assert (reply.status, reply.headers["content-type"].partition(";")[0]) == (status, "text/html")
+
+
+def test_a_field_may_be_missing_from_the_records_of_a_list(client: Client) -> None:
+    client.sandbox.faults.add(Fault.without("lastModifiedTime"))
+    assert all("lastModifiedTime" not in record for record in client.read("/messages", WINDOW).json()["records"])
+    assert all("lastModifiedTime" in record for record in client.read("/messages", WINDOW).json()["records"])
+
+
+def test_a_fault_that_does_nothing_cannot_be_made() -> None:
+    with pytest.raises(AttributeError):
+        Fault.htlm()  # type: ignore[attr-defined]  # a mistyped one is what this is about
+    with pytest.raises(TypeError):
+        Fault()  # type: ignore[call-arg]  # as above

@@ -119,7 +119,7 @@ def test_an_expired_token_is_refused(client: Client, clock: ManualClock) -> None
     assert reply.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize(("token", "code"), [(None, "OAU-149"), ("not a token", "OAU-149"), ("SBX01abc", "OAU-129")])
+@pytest.mark.parametrize(("token", "code"), [(None, "AGW-401"), ("not a token", "OAU-149"), ("SBX01abc", "OAU-129")])
 def test_a_token_of_nobody_is_refused(client: Client, token: str | None, code: str) -> None:
     client.token = token
     assert client.read("/messages").codes == (401, code, None)
@@ -187,3 +187,10 @@ def test_revocations_count_in_the_quota_of_logins(open_client: Opener) -> None:
     client = open_client(auth=2)
     assert client.grant(path="/restapi/oauth/revoke", token="unknown").status == 200
     assert client.login().status == 429
+
+
+@pytest.mark.parametrize(("extension", "status"), [("101", 200), ("102", 400)])
+def test_the_extension_may_stand_behind_a_star_in_the_username(client: Client, extension: str, status: int) -> None:
+    username = f"{client.sandbox.settings.username}*{extension}"
+    reply = client.grant(grant_type="password", username=username, password=client.sandbox.settings.password)
+    assert reply.status == status

@@ -83,7 +83,7 @@ def test_a_token_of_nobody_is_refused(client: Client, token: str) -> None:
 
 def test_a_changed_token_is_refused(client: Client) -> None:
     token = client.read("/messages", SMALL).json()["paging"]["nextPageToken"]
-    for place in (0, 20, len(token) - 3):
+    for place in range(len(token)):
         other = "A" if token[place] != "A" else "B"
         assert (
             client.read("/messages", SMALL | {"pageToken": token[:place] + other + token[place + 1 :]}).codes == INVALID
@@ -130,3 +130,19 @@ def test_pages_have_a_thousand_records_at_most(open_client: Opener, asked: int) 
 def test_a_page_has_a_thousand_records_by_default(open_client: Opener) -> None:
     page = open_client(messages=1200).read("/messages", WINDOW).json()
     assert (len(page["records"]), page["paging"]["perPage"]) == (1000, 1000)
+
+
+def ids_of(client: Client) -> list[int]:
+    return [record["id"] for record in client.records("/messages", SMALL)]
+
+
+def test_records_may_come_on_two_pages(open_client: Opener, client: Client) -> None:
+    once, shifted = ids_of(client), ids_of(open_client(page_shift=2))
+    assert set(shifted) == set(once)
+    assert len(shifted) > len(once)
+
+
+def test_records_may_fall_between_two_pages(open_client: Opener, client: Client) -> None:
+    once, shifted = ids_of(client), ids_of(open_client(page_shift=-1))
+    assert len(shifted) == len(set(shifted))
+    assert set(shifted) < set(once)

@@ -78,14 +78,23 @@ def test_all_sessions_of_the_user_share_the_quota(open_client: Opener) -> None:
     assert statuses(client, 2) == [200, 429]
 
 
-def test_the_token_is_checked_before_the_quota(open_client: Opener) -> None:
+def test_a_refused_token_is_not_counted_and_tells_the_quota(open_client: Opener) -> None:
     client = open_client(light=1)
     good, client.token = client.token, "bad"
     reply = client.read("/messages")
-    assert reply.status == 401
-    assert "x-rate-limit-limit" not in reply.headers
+    assert (reply.status, reply.headers["x-rate-limit-remaining"]) == (401, "1")
     client.token = good
     assert statuses(client, 1) == [200]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/messages"), ("POST", "/messages"), ("GET", "/nothing")])
+def test_every_answer_tells_the_quota(client: Client, method: str, path: str) -> None:
+    headers = client.read(path, method=method).headers
+    assert {"x-rate-limit-group", "x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-window"} <= set(headers)
+
+
+def test_a_refused_login_tells_the_quota_of_logins(client: Client) -> None:
+    assert client.grant(secret="wrong").headers["x-rate-limit-group"] == "auth"
 
 
 def test_the_quota_is_checked_before_the_permission(open_client: Opener) -> None:

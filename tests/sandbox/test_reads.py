@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
+
+from tests.sandbox.conftest import END
 
 if TYPE_CHECKING:
     from airflow_provider_hvsms.sandbox.records import Message
@@ -351,3 +356,34 @@ def test_a_history_that_is_written_ahead_is_answered_the_same(
         plain, written = (client.records("/messages", {**window, **more}) for client in clients)
         assert plain
         assert written == plain
+
+
+def test_both_directions_may_be_named(big: Client) -> None:
+    both = big.records("/messages", {**big.everything, "direction": ["Inbound", "Outbound"]})
+    assert len(both) == 3000
+
+
+def test_the_plus_of_a_phone_number_may_come_unescaped(big: Client) -> None:
+    number = big.sandbox.store.messages[0].from_number
+    headers = {"Authorization": f"Bearer {big.token}"}
+    window = urlencode(big.everything)
+    unescaped = big.send("GET", f"{big.base}/messages?{window}&phoneNumber={number}", headers=headers).json()
+    assert unescaped["records"] == big.read("/messages", {**big.everything, "phoneNumber": number}).json()["records"]
+
+
+def test_opt_outs_may_be_had_as_csv(client: Client) -> None:
+    headers = {"Authorization": f"Bearer {client.token}", "Accept": "text/csv"}
+    reply = client.send("GET", f"{client.base}/opt-outs?status=all", headers=headers)
+    rows = list(csv.DictReader(io.StringIO(reply.body.decode())))
+    assert reply.headers["content-type"].startswith("text/csv")
+    assert rows == client.records("/opt-outs", {"status": "all"})
+
+
+def test_a_message_may_appear_long_after_its_creation(client: Client, clock: ManualClock) -> None:
+    created = END + timedelta(hours=11, minutes=50)
+    late = client.sandbox.store.add_message(created=created, listed_after=1200)
+    window = {"dateFrom": created.isoformat(), "dateTo": (created + timedelta(minutes=1)).isoformat()}
+    assert client.records("/messages", window) == []
+    assert client.read(f"/messages/{late.id}").status == 404
+    clock.now += 1200
+    assert [record["id"] for record in client.records("/messages", window)] == [late.id]

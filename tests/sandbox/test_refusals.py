@@ -43,12 +43,12 @@ def test_a_window_must_not_end_before_its_start(client: Client, path: str) -> No
     [
         ("/messages", "direction", "Sideways"),
         ("/messages", "direction", "inbound"),
-        ("/messages", "direction", ["Inbound", "Outbound"]),
+        ("/messages", "direction", ["Inbound", "Sideways"]),
         ("/statuses", "direction", "Both"),
         ("/messages", "view", "Full"),
         ("/messages", "batchId", ""),
         ("/messages", "phoneNumber", "me"),
-        ("/messages", "phoneNumber", " 16505550100"),
+        ("/messages", "phoneNumber", "  16505550100"),
         ("/messages", "phoneNumber", [f"1650555{line:04d}" for line in range(16)]),
         ("/statuses", "phoneNumber", [f"1650555{line:04d}" for line in range(16)]),
         ("/batches", "from", "nobody"),
@@ -135,3 +135,26 @@ def test_every_answer_has_an_id_and_is_json(client: Client) -> None:
     replies += [client.send("GET", "/nowhere"), client.login(), client.grant(grant_type="x")]
     assert len({reply.headers["rcrequestid"] for reply in replies}) == len(replies)
     assert {reply.headers["content-type"] for reply in replies} == {"application/json;charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "code"),
+    [
+        (400, "InvalidParameter", "CMN-101"),
+        (401, "TokenInvalid", "OAU-129"),
+        (403, "InsufficientPermissions", "CMN-401"),
+    ],
+)
+def test_errors_may_have_a_name_at_the_top_and_their_code_nested(
+    open_client: Opener, status: int, name: str, code: str
+) -> None:
+    client = open_client(named_errors=True, permission=status != 403)
+    if status == 401:
+        client.token = "SBX01abc"
+    reply = client.read("/messages", {"view": "Full"})
+    content = reply.json()
+    assert (reply.status, content["errorCode"], content["errors"][0]["errorCode"]) == (status, name, code)
+
+
+def test_a_missing_permission_is_named(open_client: Opener) -> None:
+    assert open_client(permission=False).read("/messages").json()["errors"][0]["permissionName"] == "A2PSMS"

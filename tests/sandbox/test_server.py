@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -184,3 +185,20 @@ def test_the_command_ends_cleanly_and_prints_its_counters(number: signal.Signals
     assert (process.returncode, errors) == (0, "")
     assert json.loads(output.partition("Counters:")[2])["refused"] == 0
     assert connection["conn_type"] == "hvsms"
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip, deflate", "gzip"), ("identity", None), ("gzip;q=0", None)])
+def test_answers_are_compressed_for_who_accepts_it(client: Client, accepted: str, encoding: str | None) -> None:
+    headers = {"Authorization": f"Bearer {client.token}", "Accept-Encoding": accepted}
+    window = "dateFrom=2026-02-27T00:00:00Z&dateTo=2026-03-01T00:00:00Z"
+    reply = client.send("GET", f"{client.base}/messages?{window}", headers=headers)
+    body = gzip.decompress(reply.body) if encoding else reply.body
+    assert reply.headers.get("content-encoding") == encoding
+    assert len(json.loads(body)["records"]) == 300
+
+
+def test_compression_can_be_switched_off(open_client: Opener) -> None:
+    client = open_client(gzip=False)
+    headers = {"Authorization": f"Bearer {client.token}", "Accept-Encoding": "gzip"}
+    reply = client.send("GET", f"{client.base}/messages", headers=headers)
+    assert "content-encoding" not in reply.headers
