@@ -20,9 +20,10 @@ import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from airflow_provider_hvsms.api.errors import HvsmsError, InvalidRequest, InvalidSettings, LoginRefused, SessionEnded
+from airflow_provider_hvsms.api.fork import renew_after_fork
 from airflow_provider_hvsms.api.quota import UsageGroup
 from airflow_provider_hvsms.api.shared_session import Session, SharedSession, StoreUnavailable, TokenStore
-from airflow_provider_hvsms.api.transport import Answer, Request, Transport
+from airflow_provider_hvsms.api.transport import Answer, Request, Transport, raise_unless_from_service
 
 log = logging.getLogger(__name__)
 
@@ -166,13 +167,18 @@ class Login:
         if store is not None:
             self._shared = SharedSession(store, credentials.fingerprint, clock=self._clock, sleep=sleep, pick=pick)
         self._endpoint = _TokenEndpoint(credentials, transport, self._clock)
+        self._users = 0
+        self._refusal: LoginRefused | None = None
+        self._told_loss = False
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Leave the session to the process before, which renews and ends it."""
         # Re-entrant: a client that is collected while its thread logs in leaves from within.
         self._renewing = threading.RLock()
         self._counting = threading.RLock()
-        self._users = 0
         self._session: Session | None = None
-        self._refusal: LoginRefused | None = None
-        self._told_loss = False
 
     def join(self) -> None:
         """Count one more user of the session. It logs in at the first call, not here."""
@@ -339,6 +345,7 @@ class _TokenEndpoint:
 
         def accept(answer: Answer) -> Session:
             if answer.status >= HTTPStatus.BAD_REQUEST:
+                raise_unless_from_service(request, answer)
                 raise LoginRefused(self._explain(request, answer))
             return msgspec.json.decode(answer.body, type=_TokenAnswer).as_session(asked_at)
 

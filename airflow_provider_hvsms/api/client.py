@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import math
 import weakref
@@ -16,7 +17,8 @@ import msgspec
 from requests.auth import AuthBase
 
 from airflow_provider_hvsms.api.auth import Credentials, Login
-from airflow_provider_hvsms.api.errors import InvalidRecord, UnexpectedAnswer
+from airflow_provider_hvsms.api.delivered import Delivered, Rest
+from airflow_provider_hvsms.api.errors import InvalidRecord, PageTokenExpired, UnexpectedAnswer
 from airflow_provider_hvsms.api.filters import (
     MOST_PER_PAGE,
     BatchFilter,
@@ -57,6 +59,9 @@ log = logging.getLogger(__name__)
 
 _QUICK = 0.1
 """Seconds. Pages that come sooner are fetched about as fast as they are used, so one at a time is enough."""
+
+_MAX_RESTARTS = 3
+"""Times that a listing is read again from its first page because a page token expired."""
 
 _FEWEST_PAGES_TO_CUT = 5
 _SPARE_READERS = 1.5
@@ -244,6 +249,24 @@ class MessageStoreClient:
         return pages if on_invalid == "quarantine" else _without_rejects(pages)
 
     def _follow(self, path: str, parameters: Parameters, record_type: type[RecordT]) -> Iterator[Page[RecordT]]:
+        """All pages; when a page token expires, again from the first page on, without what was delivered before."""
+        delivered = Delivered()
+        rest: Rest | None = None
+        for restart in itertools.count(1):
+            try:
+                for page in self._follow_once(path, parameters, record_type):
+                    new = rest.of(page) if rest else page
+                    delivered.add(new)
+                    yield new
+            except PageTokenExpired as error:
+                if restart > _MAX_RESTARTS:
+                    raise
+                log.warning("%s Reading again from the first page, restart %d of %d.", error, restart, _MAX_RESTARTS)
+                rest = delivered.rest()
+            else:
+                return
+
+    def _follow_once(self, path: str, parameters: Parameters, record_type: type[RecordT]) -> Iterator[Page[RecordT]]:
         asked = dict(parameters)
         seen: set[str] = set()
         while True:

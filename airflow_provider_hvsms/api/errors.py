@@ -55,8 +55,12 @@ class ServiceUnavailable(PassingError):
         self.retry_after = retry_after
 
 
+class ConnectionUnavailable(PassingError):
+    """Airflow could not give the connection: it is missing, or what holds it did not answer."""
+
+
 class QuotaExceeded(PassingError):
-    """The service went on answering 429 after every penalty was waited for."""
+    """The service answered 429 for longer than was to be waited."""
 
 
 class PageTokenExpired(PassingError):

@@ -45,7 +45,7 @@ class StatusFilter:
     def __post_init__(self) -> None:
         _none_is_empty(self, "phone_numbers")
         if self.batch_id is not None:
-            check_id("batch_id", self.batch_id)
+            check_batch_id(self.batch_id)
         check_phone_numbers(self.phone_numbers)
         check_choice("direction", self.direction, (None, *get_args(Direction)))
 
@@ -137,6 +137,16 @@ def check_id(name: str, value: object) -> None:
         raise InvalidRequest(
             f"{name} is {value!r}: it must name one. A template that rendered to nothing looks like this; "
             "check the task or variable that it comes from."
+        )
+
+
+def check_batch_id(batch_id: object) -> None:
+    """Refuse what `check_id` does, and the text of what another task returned."""
+    check_id("batch_id", batch_id)
+    if str(batch_id).lstrip().startswith(("{", "[")):
+        raise InvalidRequest(
+            "batch_id is the text of a list or mapping, as a template renders one: pass the other task's output "
+            "itself (.output), or map over it with .expand."
         )
 
 

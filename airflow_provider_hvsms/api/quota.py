@@ -16,15 +16,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
+from airflow_provider_hvsms.api.errors import QuotaExceeded
+from airflow_provider_hvsms.api.fork import renew_after_fork
 from airflow_provider_hvsms.api.rate_limit import RateLimit, Turn, number
 
 log = logging.getLogger(__name__)
 
 DEFAULT_PENALTY = 60.0
 """Seconds out after a 429 that has no `Retry-After`: the usual penalty, and above the 30 that the service asks for."""
+
+MIN_PENALTY = 30.0
+"""Seconds out after a 429 whose `Retry-After` is 0, or a date: its clock may differ from ours."""
 
 _WORTH_TELLING = 1.0
 
@@ -56,22 +61,33 @@ class Quota:
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        self._share = share
         self._clock = clock
         self._sleep = sleep
-        self._changed = threading.Condition()
-        self._limits = {
-            UsageGroup.LIGHT: RateLimit(share=share, uniform=uniform),
-            UsageGroup.AUTH: RateLimit(uniform=uniform),
-        }
+        self._uniform = uniform
         self._penalties = dict.fromkeys(UsageGroup, -math.inf)
         self._told_penalty = -math.inf
         self._told_pace = False
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget the requests of the process before, which has them answered; a penalty holds here too."""
+        self._changed = threading.Condition()
+        self._limits = {
+            UsageGroup.LIGHT: RateLimit(share=self._share, uniform=self._uniform),
+            UsageGroup.AUTH: RateLimit(uniform=self._uniform),
+        }
 
     @contextmanager
-    def turn(self, group: UsageGroup) -> Iterator[Turn]:
-        """Wait until a request of this group may leave; the request is sent, and answered, inside the block."""
+    def turn(self, group: UsageGroup, *, max_wait: float = math.inf) -> Iterator[Turn]:
+        """Wait until a request of this group may leave; the request is sent, and answered, inside the block.
+
+        :param max_wait: seconds that it may take; without a limit by default.
+        :raises QuotaExceeded: it would take longer. Nothing was waited, and nothing is to be sent.
+        """
         turn = Turn()
-        self._wait_and_take(turn, group)
+        self._wait_and_take(turn, group, max_wait)
         try:
             yield turn
         finally:
@@ -87,12 +103,18 @@ class Quota:
             now = self._clock()
             return max(self._limits[group].free_at(now), self._penalty_ends(group)) <= now
 
+    def penalty_ends_at(self, group: UsageGroup) -> datetime:
+        """When the penalty of a group ends, in UTC; in the past if there is none."""
+        with self._changed:
+            left = max(0.0, self._penalty_ends(group) - self._clock())
+        return datetime.now(UTC) + timedelta(seconds=left)
+
     def rate(self, group: UsageGroup) -> float:
         """Requests of this group that may leave in a second; infinity while no limit is known."""
         with self._changed:
             return self._limits[group].usable / self._limits[group].window
 
-    def _wait_and_take(self, turn: Turn, group: UsageGroup) -> None:
+    def _wait_and_take(self, turn: Turn, group: UsageGroup, max_wait: float) -> None:
         while True:
             with self._changed:
                 limit = self._limits[group]
@@ -102,6 +124,8 @@ class Quota:
                 if free_at <= now:
                     limit.take(turn, now)
                     return
+                if free_at - now > max_wait - turn.waited:
+                    raise QuotaExceeded(_too_long(free_at - now, is_penalty=free_at == penalty_ends))
                 if free_at == math.inf:
                     self._changed.wait()
                     continue
@@ -112,8 +136,7 @@ class Quota:
     def _note_penalty(self, turn: Turn, group: UsageGroup, now: float) -> None:
         if turn.status != HTTPStatus.TOO_MANY_REQUESTS:
             return
-        seconds = retry_after(turn.headers)
-        ends = self._limits[group].refused(turn, now, DEFAULT_PENALTY if seconds is None else seconds)
+        ends = self._limits[group].refused(turn, now, _penalty(turn.headers))
         self._penalties[group] = max(self._penalties[group], ends)
 
     def _penalty_ends(self, group: UsageGroup) -> float:
@@ -135,6 +158,26 @@ class Quota:
                 free_at - now, limit.limit, limit.window, len(limit.turns), limit.others,
             )  # fmt: skip
             self._told_pace = True
+
+
+def _penalty(headers: Mapping[str, str]) -> float:
+    """Seconds out after a 429."""
+    if seconds := number(headers, "Retry-After"):
+        return seconds
+    asked = retry_after(headers)
+    return DEFAULT_PENALTY if asked is None else max(MIN_PENALTY, asked)
+
+
+def _too_long(seconds: float, *, is_penalty: bool) -> str:
+    if seconds == math.inf:
+        return "Whether the quota has room is not known before a request under way is answered: try again then."
+    until = f"{datetime.now(UTC) + timedelta(seconds=seconds):%H:%M:%S} UTC"
+    if is_penalty:
+        return (
+            f"A penalty is on until {until}: the service answered 429, and a request before then would restart it. "
+            "Try again then."
+        )
+    return f"The quota of this user and app is used up until {until}: try again then."
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

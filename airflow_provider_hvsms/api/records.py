@@ -23,11 +23,20 @@ AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 # What no database can hold must show here, where the record can be named and quarantined.
 WholeNumber = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
+ItemT = TypeVar("ItemT")
+
 if TYPE_CHECKING:
     RecordId = str
+    Several = tuple[ItemT, ...]
+    Count = int
+    CountsByCode = dict[str, int]
 else:
     # A number in the list's schema and a string in the single read's: decoded as either, kept as a string.
     RecordId = str | int
+    # `null` stands for an empty list now and then: decoded as either, kept as a tuple.
+    Several = tuple[ItemT, ...] | None
+    Count = WholeNumber | None
+    CountsByCode = dict[str, int] | None
 
 # Broken text, such as half an emoji, is not a `ValidationError`; nor is JSON that is cut off.
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
@@ -41,6 +50,11 @@ def _keep_as_text(record: msgspec.Struct, record_id: str | int) -> None:
         raise ValueError("`id` is empty")
     if isinstance(record_id, int):
         force_setattr(record, "id", str(record_id))
+
+
+def _null_is_empty(record: msgspec.Struct, field: str) -> None:
+    if getattr(record, field) is None:
+        force_setattr(record, field, ())
 
 
 def _normalise_time(record: msgspec.Struct, field: str, moment: datetime | None) -> None:
@@ -71,7 +85,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     creation_time: AwareDatetime
     last_modified_time: AwareDatetime | None = None
     from_number: str | None = msgspec.field(default=None, name="from")
-    to: tuple[str, ...] = ()
+    to: Several[str] = ()
     direction: str | None = None
     message_status: str | None = None
     error_code: str | None = None
@@ -82,6 +96,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     def __post_init__(self) -> None:
         _keep_as_text(self, self.id)
+        _null_is_empty(self, "to")
         _normalise_time(self, "creation_time", self.creation_time)
         _normalise_time(self, "last_modified_time", self.last_modified_time)
         _require_finite(self.cost)
@@ -91,9 +106,12 @@ class RejectedRecipient(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     """A recipient that a batch was refused for (RingCentral: RejectedRecipientResponseResource)."""
 
     index: int | None = None
-    to: tuple[str, ...] = ()
+    to: Several[str] = ()
     error_code: str | None = None
     description: str | None = None
+
+    def __post_init__(self) -> None:
+        _null_is_empty(self, "to")
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -110,11 +128,12 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     batch_size: WholeNumber | None = None
     processed_count: WholeNumber | None = None
     status: str | None = None
-    rejected: tuple[RejectedRecipient, ...] = ()
+    rejected: Several[RejectedRecipient] = ()
     cost: Decimal | None = None
 
     def __post_init__(self) -> None:
         _keep_as_text(self, self.id)
+        _null_is_empty(self, "rejected")
         _normalise_time(self, "creation_time", self.creation_time)
         _normalise_time(self, "last_modified_time", self.last_modified_time)
         _require_finite(self.cost)
@@ -136,11 +155,15 @@ class StatusTotal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     :param error_code_counts: how many failed with each code.
     """
 
-    count: WholeNumber = 0
+    count: Count = 0
     cost: Decimal | None = None
-    error_code_counts: dict[str, int] = {}
+    error_code_counts: CountsByCode = {}
 
     def __post_init__(self) -> None:
+        if self.count is None:
+            force_setattr(self, "count", 0)
+        if self.error_code_counts is None:
+            force_setattr(self, "error_code_counts", {})
         _require_finite(self.cost)
 
 
@@ -236,18 +259,29 @@ def decode_record(body: bytes, record_type: type[RecordT]) -> RecordT:
 def decode_statuses(body: bytes) -> StatusTotals:
     """Read the totals, in today's shape or the older one (`messageStatuses`, capitals, no cost).
 
+    What stands beside them and is no total, such as a number or null, is passed over.
+
     :raises InvalidRecord: a total does not have the documented shape.
     :raises msgspec.DecodeError: the body is not a JSON object, or none with statuses.
     """
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     if "messageStatuses" in fields:
         fields = msgspec.json.decode(fields["messageStatuses"], type=dict[str, msgspec.Raw])
-    totals = {name[:1].upper() + name[1:]: _decode_total(name, raw) for name, raw in fields.items()}
+    totals = {_capitalised(name): _decode_total(name, raw) for name, raw in fields.items() if _is_total(name, raw)}
     known = {_STATUS_FIELDS[name]: total for name, total in totals.items() if name in _STATUS_FIELDS}
     others = {name: total for name, total in totals.items() if name not in _STATUS_FIELDS}
-    if others and not known:
+    if fields and not any(_capitalised(name) in _STATUS_FIELDS for name in fields):
         raise msgspec.DecodeError("none of the documented statuses is in it")
     return StatusTotals(**known, others=others)
+
+
+def _capitalised(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _is_total(name: str, raw: msgspec.Raw) -> bool:
+    value = bytes(raw)
+    return value.startswith(b"{") or (_capitalised(name) in _STATUS_FIELDS and value != b"null")
 
 
 def _decode_total(name: str, raw: msgspec.Raw) -> StatusTotal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import re
 import threading
 import time
@@ -30,6 +31,7 @@ from airflow_provider_hvsms.api.errors import (
     UnexpectedAnswer,
 )
 from airflow_provider_hvsms.api.filters import MOST_AT_ONCE, Parameters
+from airflow_provider_hvsms.api.fork import renew_after_fork
 from airflow_provider_hvsms.api.quota import Quota, UsageGroup, retry_after
 from airflow_provider_hvsms.api.rate_limit import Turn
 
@@ -54,11 +56,13 @@ class TimeLimits:
     :param read: between two bytes of the answer; 60 s, as a page of 1,000 records can take several.
     :param tries: of one request; 6, so that with the pauses between them (2, 4, 8, 16, 32 s) an outage of about a
         minute passes unseen.
+    :param quota: for quota, or the end of a penalty; without a limit by default, as nothing else helps.
     """
 
     connect: float = 10.0
     read: float = 60.0
     tries: int = 6
+    quota: float = math.inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,17 +114,18 @@ class ErrorBody(msgspec.Struct, rename="camel"):
 
     error_code: str | None = None
     message: str | None = None
-    errors: list[_ErrorDetail] = []
+    errors: list[_ErrorDetail] | None = None
     error: str | None = msgspec.field(default=None, name="error")
     error_description: str | None = msgspec.field(default=None, name="error_description")
 
     @property
     def code(self) -> str | None:
-        return self.error_code or next((detail.error_code for detail in self.errors if detail.error_code), None)
+        """The nested code, or else the one at the top, which may be only a name such as `InvalidParameter`."""
+        return next((detail.error_code for detail in self.errors or () if detail.error_code), self.error_code)
 
     @property
     def parameter(self) -> str | None:
-        return next((detail.parameter_name for detail in self.errors if detail.parameter_name), None)
+        return next((detail.parameter_name for detail in self.errors or () if detail.parameter_name), None)
 
     @property
     def summary(self) -> str:
@@ -152,18 +157,23 @@ class Transport:
         self._quota = quota
         self._limits = limits or TimeLimits()
         self._sleep = sleep
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = f"airflow-provider-hvsms/{__version__}"
-        self._session.headers["Accept"] = "application/json"
-        self._session.mount(server, HTTPAdapter(pool_maxsize=_POOL_SIZE))
         self._closed = False
-        self._counting = threading.Lock()
         self._waited_until = 0.0
         self._seconds = 0.0
         self.requests = 0
         """Requests sent."""
         self.waited = 0.0
         """Seconds in which requests waited for quota, however many at once."""
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Leave the connections to the process before."""
+        self._counting = threading.Lock()
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = f"airflow-provider-hvsms/{__version__}"
+        self._session.headers["Accept"] = "application/json"
+        self._session.mount(self._server, HTTPAdapter(pool_maxsize=_POOL_SIZE))
 
     def exchange(self, request: Request, accept: Callable[[Answer], ResultT]) -> ResultT:
         """Send a request until an answer can be accepted, at most `limits.tries` times.
@@ -201,6 +211,11 @@ class Transport:
 
     def _attempt(self, request: Request, accept: Callable[[Answer], ResultT]) -> ResultT:
         answer = self._send(request)
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise QuotaExceeded(
+                f"{request}: the service answered {answer}. Other programs use the quota of this user and app too. "
+                f"A penalty is on until {self._quota.penalty_ends_at(request.group):%H:%M:%S} UTC."
+            )
         _raise_for_passing(request, answer)
         try:
             return accept(answer)
@@ -211,7 +226,7 @@ class Transport:
             ) from error
 
     def _send(self, request: Request) -> Answer:
-        with self._quota.turn(request.group) as turn:
+        with self._quota.turn(request.group, max_wait=self._limits.quota) as turn:
             if self._closed:
                 raise InvalidRequest(f"{request}: the client was closed before it was sent.")
             self._count(turn)
@@ -226,7 +241,8 @@ class Transport:
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
-                raise ServiceUnavailable(f"{request}: no whole answer: {_reason(error)}.") from error
+                # The chain would show the address, whose query may hold phone numbers, in the task's log.
+                raise ServiceUnavailable(f"{request}: no whole answer: {_reason(error)}.") from None
             turn.answered(response.status_code, response.headers)
         with self._counting:
             self._seconds += (turn.answered_at or turn.taken_at) - turn.taken_at
@@ -263,6 +279,7 @@ def raise_for_refusal(request: Request, answer: Answer) -> None:
     """Raise the error that an answer to a read stands for, unless it is a success."""
     if answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return
+    raise_unless_from_service(request, answer)
     said = f"{request}: the service answered {answer}."
     if answer.status == HTTPStatus.UNAUTHORIZED:
         raise SessionEnded(said)
@@ -273,14 +290,21 @@ def raise_for_refusal(request: Request, answer: Answer) -> None:
     if answer.status == HTTPStatus.NOT_FOUND:
         raise NotFound(f"{said} Check the id, and account_id in the connection's extra.")
     if answer.error.parameter == "pageToken" or (answer.error.code == "CMN-101" and "pageToken" in request.parameters):
-        raise PageTokenExpired(f"{said} The page token is no longer valid: read the window again from its first page.")
+        raise PageTokenExpired(f"{said} The page token is no longer valid.")
     raise InvalidRequest(f"{said} Mend the parameter that it names.")
+
+
+def raise_unless_from_service(request: Request, answer: Answer) -> None:
+    """Raise for a refusal without an error code: a proxy or firewall sent it, so it says nothing of the request."""
+    if answer.error.code is None and answer.error.error is None:
+        raise UnexpectedAnswer(
+            f"{request}: {answer} came back, without the service's JSON: a proxy or firewall on the way has refused "
+            "the request. Check the way from this machine to the connection's host."
+        )
 
 
 def _raise_for_passing(request: Request, answer: Answer) -> None:
     said = f"{request}: the service answered {answer}."
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise QuotaExceeded(f"{said} Other programs use the quota of this user and app too.")
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.REQUEST_TIMEOUT:
         raise ServiceUnavailable(said, retry_after(answer.headers))
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
@@ -305,4 +329,20 @@ def _reason(error: requests.RequestException) -> str:
     cause: BaseException = error
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner
-    return f"{type(error).__name__}, {type(cause).__name__}: {cause}"
+    return f"{type(error).__name__}, {type(cause).__name__}: {redact(str(cause))}"
+
+
+class _QueriesHidden(logging.Filter):
+    """Takes the queries, which may hold phone numbers, off the message store's lines that urllib3 logs at DEBUG."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_without_query, record.args))
+        return True
+
+
+def _without_query(value: object) -> object:
+    return value.partition("?")[0] if isinstance(value, str) and "/a2p-sms/" in value else value
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_QueriesHidden())

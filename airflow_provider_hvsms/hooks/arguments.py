@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import mask_secret
+from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
+
+from airflow_provider_hvsms.api.errors import InvalidRequest
 
 # Airflow refuses to mask what is shorter, and says so in the log each time.
 _SHORTEST_MASKED = 5
@@ -38,6 +42,20 @@ class PersonalArgument:
                     mask_secret(number)
 
 
+@contextmanager
+def checking_early(operator: BaseOperator) -> Iterator[None]:
+    """Check arguments in the constructor, so that a mistake shows when the DAG is parsed.
+
+    A mapped task is constructed in its worker, where what fails is tried again: `execute`, which checks everything
+    once more, then fails for good.
+    """
+    try:
+        yield
+    except InvalidRequest:
+        if not getattr(operator, "_BaseOperator__from_mapped", False):
+            raise
+
+
 def is_known(value: object) -> bool:
     """Whether an argument has its value when the DAG is parsed: neither a template nor another task's result."""
     if isinstance(value, str):
@@ -50,3 +68,16 @@ def is_known(value: object) -> bool:
 def as_list(value: Any) -> Any:
     """A list given as text, as a template renders it, parted at its commas; anything else unchanged."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def as_batch_id(value: Any) -> Any:
+    """The id of a batch given by its summary, as `HvsmsListBatchesOperator` returns it; anything else unchanged."""
+    return value.get("id") if isinstance(value, Mapping) else value
+
+
+def as_batch_ids(value: Any) -> Any:
+    """A list of batches, each given by its id or its summary, or as text; of one batch, a list of that."""
+    if isinstance(value, Mapping):
+        return [as_batch_id(value)]
+    several = as_list(value)
+    return [as_batch_id(one) for one in several] if isinstance(several, list | tuple) else several

@@ -25,7 +25,8 @@ class WindowRule:
 
     :param date_from: inclusive start, aware or ISO 8601 with a zone; the data interval's start by default.
     :param date_to: exclusive end, likewise; the data interval's end by default.
-    :param window: instead of `date_from`: the length of the span that ends at the end.
+    :param window: instead of `date_from`: the length of the span that ends at the end. Its whole days, as those of
+        `lookback`, are calendar days in the time zone of the DAG's schedule: 23 or 25 hours when the clocks change.
     :param lookback: how much earlier to start, so that what changed since is read again.
     """
 
@@ -39,12 +40,9 @@ class WindowRule:
 
         :raises InvalidRequest: naming the argument.
         """
-        if self.window is not None and self.date_from is not None:
-            raise InvalidRequest("date_from and window are both given: each of them sets the start, so leave one out.")
-        _check_length("window", self.window, positive=True)
-        _check_length("lookback", self.lookback, positive=False)
-        start = _moment("date_from", self.date_from) if is_known(self.date_from) else None
-        end = _moment("date_to", self.date_to) if is_known(self.date_to) else None
+        self._check_lengths()
+        start = _moment_or_none("date_from", self.date_from) if is_known(self.date_from) else None
+        end = _moment_or_none("date_to", self.date_to) if is_known(self.date_to) else None
         if start and end:
             Window(start, end)
 
@@ -53,14 +51,21 @@ class WindowRule:
 
         :raises InvalidRequest: the window is empty, or there is no data interval to take it from.
         """
-        end = _moment("date_to", self.date_to) or _from_interval(context, "data_interval_end")
+        self._check_lengths()
+        zone = _zone_of(context)
+        end = _moment_or_none("date_to", self.date_to) or _from_interval(context, "data_interval_end")
         if self.window is not None:
-            start = end - self.window
+            start = _before(end, self.window, zone)
         else:
-            start = _moment("date_from", self.date_from) or _from_interval(context, "data_interval_start")
+            start = _moment_or_none("date_from", self.date_from) or _from_interval(context, "data_interval_start")
             self._refuse_empty_interval(start, end)
-        whole = Window(start, end)
-        return Window(whole.start - (self.lookback or timedelta()), whole.end)
+        return Window(_before(start, self.lookback or timedelta(), zone), end)
+
+    def _check_lengths(self) -> None:
+        if self.window is not None and self.date_from is not None:
+            raise InvalidRequest("date_from and window are both given: each of them sets the start, so leave one out.")
+        _check_length("window", self.window, positive=True)
+        _check_length("lookback", self.lookback, positive=False)
 
     def _refuse_empty_interval(self, start: datetime, end: datetime) -> None:
         if start >= end:
@@ -87,15 +92,23 @@ def up_to_now(window: Window, *, now: datetime | None = None) -> Window:
     return Window(window.start, now)
 
 
-def _moment(name: str, value: Any) -> datetime | None:
+def as_moment(name: str, value: datetime | str) -> datetime:
+    """An argument's moment in UTC.
+
+    :param value: aware, or ISO 8601 with a time zone.
+    :raises InvalidRequest: it is neither.
+    """
     moment = _parse(name, value) if isinstance(value, str) else value
-    if moment is None:
-        return None
     if not isinstance(moment, datetime):
         raise InvalidRequest(f"{name} is {value!r}, which is no date and time: give a datetime, or {_EXAMPLE}.")
     if moment.utcoffset() is None:
         raise InvalidRequest(f"{name} ({value}) has no time zone: add one, for example {moment.isoformat()}+00:00.")
-    return moment
+    # Moments of one zone are compared and subtracted by what its clocks show, which go back once a year.
+    return moment.astimezone(UTC)
+
+
+def _moment_or_none(name: str, value: datetime | str | None) -> datetime | None:
+    return None if value is None else as_moment(name, value)
 
 
 def _parse(name: str, value: str) -> object:
@@ -114,7 +127,22 @@ def _from_interval(context: Mapping[str, Any], name: str) -> datetime:
         raise InvalidRequest(
             f"This run has no {name}, as is so when it was started by hand or by an asset: give date_from and date_to."
         )
-    return moment
+    return moment.astimezone(UTC)
+
+
+def _zone_of(context: Mapping[str, Any]) -> Any:
+    """The time zone in which the DAG's days begin: its schedule's, or else the DAG's."""
+    dag = context.get("dag")
+    timetable = getattr(dag, "timetable", None)
+    # Airflow 3's schedules in DAG files name it in public, the others do not.
+    zones = (getattr(timetable, name, None) for name in ("timezone", "_timezone"))
+    return next(filter(None, zones), None) or getattr(dag, "timezone", None) or "UTC"
+
+
+def _before(moment: datetime, length: timedelta, zone: Any) -> datetime:
+    """The moment so much earlier; whole days as the zone's calendar has them."""
+    days_before = pendulum.instance(moment).in_timezone(zone).subtract(days=length.days)
+    return days_before.in_timezone("UTC").subtract(seconds=length.seconds, microseconds=length.microseconds)
 
 
 def _check_length(name: str, length: Any, *, positive: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNot
 from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, PasswordGrant
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
 from airflow_provider_hvsms.api.errors import (
+    ConnectionUnavailable,
     FinalError,
     HvsmsError,
     InvalidRequest,
@@ -35,6 +37,7 @@ from airflow_provider_hvsms.api.filters import (
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.get_provider_info import get_provider_info
+from airflow_provider_hvsms.hooks.data_interval import as_moment
 from airflow_provider_hvsms.hooks.shared_token import VariableTokenStore, is_in_task
 
 if TYPE_CHECKING:
@@ -83,8 +86,8 @@ class HvsmsHook(BaseHook):
     def iter_messages(
         self,
         *,
-        date_from: datetime | None = None,
-        date_to: datetime | None = None,
+        date_from: datetime | str | None = None,
+        date_to: datetime | str | None = None,
         batch_id: str | None = None,
         phone_numbers: Sequence[str] = (),
         direction: Direction | None = None,
@@ -93,8 +96,8 @@ class HvsmsHook(BaseHook):
     ) -> Iterator[Message]:
         """Messages created in `[date_from, date_to)`, one by one; one page is in memory at a time.
 
-        :param date_from: aware. Only beside a `batch_id` may both dates be left out: the batch is read first then, and
-            its messages from its creation to now.
+        :param date_from: aware, or ISO 8601 with a time zone. Only beside a `batch_id` may both dates be left out: the
+            batch is read first then, and its messages from its creation to now.
         :param batch_id: only those of one batch.
         :param phone_numbers: only those from or to one of these, at most 15.
         :param direction: `Inbound` or `Outbound`; both without it.
@@ -107,8 +110,8 @@ class HvsmsHook(BaseHook):
     def message_pages(
         self,
         *,
-        date_from: datetime | None = None,
-        date_to: datetime | None = None,
+        date_from: datetime | str | None = None,
+        date_to: datetime | str | None = None,
         batch_id: str | None = None,
         phone_numbers: Sequence[str] = (),
         direction: Direction | None = None,
@@ -131,8 +134,8 @@ class HvsmsHook(BaseHook):
     def iter_batches(
         self,
         *,
-        date_from: datetime,
-        date_to: datetime,
+        date_from: datetime | str,
+        date_to: datetime | str,
         from_number: str | None = None,
         statuses: Sequence[BatchStatus] = (),
         per_page: int = MOST_PER_PAGE,
@@ -143,7 +146,7 @@ class HvsmsHook(BaseHook):
         :param statuses: only those in one of `Queued`, `Processing`, `Sent`, `Completed`.
         """
         wanted = BatchFilter(from_number=from_number, statuses=statuses)
-        return self._client.iter_batches(Window(date_from, date_to), wanted, per_page=per_page)
+        return self._client.iter_batches(self._window(date_from, date_to, None), wanted, per_page=per_page)
 
     def get_batch(self, batch_id: str) -> Batch:
         """One batch."""
@@ -152,8 +155,8 @@ class HvsmsHook(BaseHook):
     def get_statuses(
         self,
         *,
-        date_from: datetime | None = None,
-        date_to: datetime | None = None,
+        date_from: datetime | str | None = None,
+        date_to: datetime | str | None = None,
         batch_id: str | None = None,
         phone_numbers: Sequence[str] = (),
         direction: Direction | None = None,
@@ -183,12 +186,12 @@ class HvsmsHook(BaseHook):
         return self._client.iter_opt_outs(wanted, per_page=per_page)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Log in and read one page; say in words what is wrong, or that nothing is."""
+        """Log in and read one page, without waiting for quota; say in words what is wrong, or that nothing is."""
         now = datetime.now(UTC)
         try:
-            with self._connect(tries=1, may_share=False) as client:
+            with self._connect(tries=1, max_wait=0.0, may_share=False) as client:
                 next(client.message_pages(Window(now - timedelta(days=1), now), per_page=1))
-        except (HvsmsError, AirflowNotFoundException) as error:
+        except HvsmsError as error:
             return False, str(error)
         return True, "Logged in, and read the message store."
 
@@ -198,9 +201,9 @@ class HvsmsHook(BaseHook):
             self._client.close()
             del self._client
 
-    def _window(self, date_from: datetime | None, date_to: datetime | None, batch_id: str | None) -> Window:
+    def _window(self, date_from: datetime | str | None, date_to: datetime | str | None, batch_id: str | None) -> Window:
         if date_from is not None and date_to is not None:
-            return Window(date_from, date_to)
+            return Window(as_moment("date_from", date_from), as_moment("date_to", date_to))
         if date_from is None and date_to is None and batch_id is not None:
             return self._client.window_of_batch(batch_id)
         raise InvalidRequest("Give both date_from and date_to; only beside a batch_id may both be left out.")
@@ -209,8 +212,9 @@ class HvsmsHook(BaseHook):
     def _client(self) -> MessageStoreClient:
         return self.get_conn()
 
-    def _connect(self, *, tries: int, may_share: bool) -> MessageStoreClient:
-        connection = self.get_connection(self.hvsms_conn_id)
+    def _connect(self, *, tries: int, may_share: bool, max_wait: float = math.inf) -> MessageStoreClient:
+        with explaining_missing_connection(self.hvsms_conn_id):
+            connection = self.get_connection(self.hvsms_conn_id)
         extra = connection.extra_dejson
         try:
             credentials = Credentials(
@@ -223,6 +227,7 @@ class HvsmsHook(BaseHook):
                 connect=_seconds(extra, "connect_timeout", TimeLimits.connect),
                 read=_seconds(extra, "read_timeout", TimeLimits.read),
                 tries=tries,
+                quota=max_wait,
             )
             shares = _is_set(extra, "share_token") and may_share
             return connect(
@@ -266,12 +271,25 @@ def failing_at_once(hvsms_conn_id: str) -> Iterator[None]:
     """
     try:
         yield
-    except AirflowNotFoundException as error:
-        raise AirflowFailException(f"{error}. Create the connection, or mend the connection id.") from None
     except (LoginRefused, PermissionDenied) as error:
         raise AirflowFailException(f"Connection {hvsms_conn_id!r}: {error}") from None
     except FinalError as error:
         raise AirflowFailException(str(error)) from None
+
+
+@contextmanager
+def explaining_missing_connection(conn_id: str) -> Iterator[None]:
+    """Say what it means that Airflow does not find a connection, and leave it to Airflow's retries.
+
+    It is no proof that there is none: Airflow says the same when a secrets backend or its API server fails.
+    """
+    try:
+        yield
+    except AirflowNotFoundException as error:
+        raise ConnectionUnavailable(
+            f"Airflow did not find the connection {conn_id!r} ({error}). Either there is none: create it, or correct "
+            "the connection id. Or a secrets backend or the API server did not answer just now: run it again."
+        ) from error
 
 
 def _connection_type() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,11 +12,19 @@ from airflow_provider_hvsms.api.filters import (
     BatchFilter,
     Direction,
     StatusFilter,
+    check_batch_id,
     check_choice,
-    check_id,
     check_phone_numbers,
 )
-from airflow_provider_hvsms.hooks.arguments import NOT_GIVEN, NotGiven, PersonalArgument, as_list, is_known
+from airflow_provider_hvsms.hooks.arguments import (
+    NOT_GIVEN,
+    NotGiven,
+    PersonalArgument,
+    as_batch_id,
+    as_list,
+    checking_early,
+    is_known,
+)
 from airflow_provider_hvsms.hooks.data_interval import WindowRule, up_to_now
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 
@@ -66,7 +74,8 @@ class HvsmsWindowOperator(HvsmsOperator):
         self.date_to = date_to
         self.window = window
         self.lookback = lookback
-        self._window_rule.check()
+        with checking_early(self):
+            self._window_rule.check()
 
     def planned_window(self, context: Context) -> Window:
         """The window that the run stands for; its end may lie in the future."""
@@ -80,7 +89,8 @@ class HvsmsWindowOperator(HvsmsOperator):
 class HvsmsScopedOperator(HvsmsWindowOperator):
     """Reads messages, or counts them, within a scope.
 
-    :param batch_id: only the messages of one batch. Without any dates they are read from the batch's creation to now.
+    :param batch_id: only the messages of one batch, given by its id or as `HvsmsListBatchesOperator` returns it.
+        Without any dates they are read from the batch's creation to now.
     :param phone_numbers: only messages from or to one of these, at most 15: a list, or a string with commas.
     :param direction: `Inbound` or `Outbound`; both by default.
     """
@@ -92,7 +102,7 @@ class HvsmsScopedOperator(HvsmsWindowOperator):
     def __init__(
         self,
         *,
-        batch_id: str | NotGiven | None = NOT_GIVEN,
+        batch_id: str | Mapping[str, Any] | NotGiven | None = NOT_GIVEN,
         phone_numbers: Sequence[str] | str = (),
         direction: str | None = None,
         **kwargs: Any,
@@ -102,7 +112,8 @@ class HvsmsScopedOperator(HvsmsWindowOperator):
         self.phone_numbers = phone_numbers
         self.direction = direction
         self._is_about_a_batch = not isinstance(batch_id, NotGiven)
-        self._check_what_is_known()
+        with checking_early(self):
+            self._check_what_is_known()
 
     @property
     def is_about_a_batch_alone(self) -> bool:
@@ -118,7 +129,7 @@ class HvsmsScopedOperator(HvsmsWindowOperator):
     def window_to_read(self, client: MessageStoreClient, context: Context) -> Window:
         """The part of the planned window that has passed, or the batch's own window."""
         if self.is_about_a_batch_alone:
-            return client.window_of_batch(str(self.batch_id))
+            return client.window_of_batch(self.scope()["batch_id"])
         return up_to_now(self.planned_window(context))
 
     def scope(self) -> dict[str, Any]:
@@ -126,17 +137,18 @@ class HvsmsScopedOperator(HvsmsWindowOperator):
 
         :raises InvalidRequest: a batch id was meant, and came to nothing.
         """
+        batch_id = as_batch_id(self.batch_id)
         if self._is_about_a_batch:
-            check_id("batch_id", self.batch_id)
+            check_batch_id(batch_id)
         return {
-            "batch_id": self.batch_id,
+            "batch_id": batch_id,
             "phone_numbers": as_list(self.phone_numbers),
             "direction": self.direction,
         }
 
     def _check_what_is_known(self) -> None:
         if self._is_about_a_batch and is_known(self.batch_id):
-            check_id("batch_id", self.batch_id)
+            check_batch_id(as_batch_id(self.batch_id))
         if is_known(self.phone_numbers):
             check_phone_numbers(as_list(self.phone_numbers))
         if is_known(self.direction):
@@ -158,10 +170,11 @@ class HvsmsBatchListOperator(HvsmsWindowOperator):
         super().__init__(**kwargs)
         self.from_number = from_number
         self.statuses = statuses
-        if is_known(from_number):
-            BatchFilter(from_number=from_number)
-        if is_known(statuses):
-            BatchFilter(statuses=as_list(statuses))
+        with checking_early(self):
+            if is_known(from_number):
+                BatchFilter(from_number=from_number)
+            if is_known(statuses):
+                BatchFilter(statuses=as_list(statuses))
 
     def batch_filter(self) -> BatchFilter:
         """The rendered arguments as a filter."""

@@ -12,9 +12,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensor
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
 from airflow_provider_hvsms.api.errors import FinalError, InvalidRequest, PassingError
-from airflow_provider_hvsms.api.filters import BatchFilter, check_id
+from airflow_provider_hvsms.api.filters import BatchFilter, check_batch_id
 from airflow_provider_hvsms.api.records import Batch
-from airflow_provider_hvsms.hooks.arguments import PersonalArgument, as_list, is_known
+from airflow_provider_hvsms.hooks.arguments import PersonalArgument, as_batch_ids, checking_early, is_known
 from airflow_provider_hvsms.hooks.batch_summary import as_summary, in_words
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, failing_at_once
 from airflow_provider_hvsms.operators.base import HvsmsOperator, HvsmsWindowOperator
@@ -45,8 +45,9 @@ class HvsmsSensor(BaseSensorOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
-        if self.poke_interval <= 0:
-            raise InvalidRequest(f"poke_interval is {self.poke_interval}; it must be longer than zero seconds.")
+        with checking_early(self):
+            if self.poke_interval <= 0:
+                raise InvalidRequest(f"poke_interval is {self.poke_interval}; it must be longer than zero seconds.")
 
     def look(self, client: MessageStoreClient, context: Context) -> list[Batch]:
         """All that is waited for, as it is now."""
@@ -115,7 +116,8 @@ class HvsmsBatchSensor(HvsmsOperator, HvsmsSensor):
     The result: a list of `{"id", "status", "batch_size", "processed_count", "rejected_count", "cost",
     "creation_time"}` in the order of the ids. A batch that the service does not know fails the task at once.
 
-    :param batch_id: one batch, or several: a list, or a string with commas. One that is named twice is waited for once.
+    :param batch_id: one batch, or several: a list, or a string with commas; each by its id or as
+        `HvsmsListBatchesOperator` returns it. One that is named twice is waited for once.
     """
 
     template_fields: Sequence[str] = (*HvsmsOperator.template_fields, "batch_id")
@@ -123,8 +125,9 @@ class HvsmsBatchSensor(HvsmsOperator, HvsmsSensor):
     def __init__(self, *, batch_id: str | Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.batch_id = batch_id
-        if is_known(batch_id):
-            self._batch_ids()
+        with checking_early(self):
+            if is_known(batch_id):
+                self._batch_ids()
 
     def look(self, client: MessageStoreClient, context: Context) -> list[Batch]:
         batch_ids = self._batch_ids()
@@ -147,13 +150,13 @@ class HvsmsBatchSensor(HvsmsOperator, HvsmsSensor):
         return BatchLookup(self._client)
 
     def _batch_ids(self) -> list[str]:
-        batch_ids = as_list(self.batch_id)
+        batch_ids = as_batch_ids(self.batch_id)
         if not isinstance(batch_ids, Iterable) or not (unique := list(dict.fromkeys(batch_ids))):
             raise InvalidRequest(
                 f"batch_id is {self.batch_id!r}: it must name a batch. Did a template render to nothing?"
             )
         for batch_id in unique:
-            check_id("batch_id", batch_id)
+            check_batch_id(batch_id)
         return unique
 
 
@@ -173,8 +176,9 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
     def __init__(self, *, from_number: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.from_number = from_number
-        if is_known(from_number):
-            BatchFilter(from_number=from_number)
+        with checking_early(self):
+            if is_known(from_number):
+                BatchFilter(from_number=from_number)
 
     def look(self, client: MessageStoreClient, context: Context) -> list[Batch]:
         window = self.planned_window(context)

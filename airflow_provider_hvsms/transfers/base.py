@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_hvsms.api.filters import OnInvalid, check_choice
 from airflow_provider_hvsms.api.read_ahead import read_ahead
+from airflow_provider_hvsms.hooks.arguments import checking_early
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, failing_at_once
 from airflow_provider_hvsms.operators.base import HvsmsOperator
 from airflow_provider_hvsms.sinks.rows import REJECTS
@@ -50,7 +51,8 @@ class HvsmsTransferOperator(HvsmsOperator):
     def __init__(self, *, on_invalid: OnInvalid = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.on_invalid: OnInvalid = on_invalid
-        check_choice("on_invalid", on_invalid, ("fail", "quarantine"))
+        with checking_early(self):
+            check_choice("on_invalid", on_invalid, ("fail", "quarantine"))
 
     def check_arguments(self, context: Context) -> None:
         """Check what was rendered, before anything is asked or opened."""

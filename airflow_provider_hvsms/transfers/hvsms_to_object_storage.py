@@ -9,7 +9,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_hvsms.api.filters import check_choice, check_id
-from airflow_provider_hvsms.hooks.arguments import is_known
+from airflow_provider_hvsms.hooks.arguments import checking_early, is_known
 from airflow_provider_hvsms.sinks.files import FileSink, open_files
 from airflow_provider_hvsms.sinks.formats import FORMATS
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
@@ -52,10 +52,11 @@ class HvsmsToObjectStorageOperator(HvsmsTransferOperator):
         self.format = format
         self.compression = compression
         self.rows_per_part = rows_per_part
-        if is_known(path):
-            check_id("path", str(path))
-        if is_known(format):
-            check_choice("format", format, FORMATS)
+        with checking_early(self):
+            if is_known(path):
+                check_id("path", str(path))
+            if is_known(format):
+                check_choice("format", format, FORMATS)
 
     def open_sink(self) -> AbstractContextManager[FileSink]:
         check_id("path", str(self.path))

@@ -11,7 +11,8 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_hvsms.api.errors import InvalidSettings
 from airflow_provider_hvsms.api.filters import check_id
-from airflow_provider_hvsms.hooks.arguments import is_known
+from airflow_provider_hvsms.hooks.arguments import checking_early, is_known
+from airflow_provider_hvsms.hooks.hvsms import explaining_missing_connection
 from airflow_provider_hvsms.sinks.sql import SqlSink, open_table
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
 from airflow_provider_hvsms.transfers.resources import (
@@ -40,15 +41,17 @@ class HvsmsToSqlOperator(HvsmsTransferOperator):
         super().__init__(**kwargs)
         self.sql_conn_id = sql_conn_id
         self.table = table
-        if is_known(table):
-            check_id("table", table)
+        with checking_early(self):
+            if is_known(table):
+                check_id("table", table)
 
     def open_sink(self) -> AbstractContextManager[SqlSink]:
         check_id("table", self.table)
         return open_table(self._sql_hook(), self.table, self.layout, with_rejects=self.on_invalid == "quarantine")
 
     def _sql_hook(self) -> DbApiHook:
-        hook = BaseHook.get_hook(self.sql_conn_id)
+        with explaining_missing_connection(self.sql_conn_id):
+            hook = BaseHook.get_hook(self.sql_conn_id)
         if not isinstance(hook, DbApiHook):
             raise InvalidSettings(
                 f"Connection {self.sql_conn_id!r} gives a {type(hook).__name__}, which is no common-sql hook: "

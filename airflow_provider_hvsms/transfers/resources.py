@@ -16,7 +16,7 @@ from airflow_provider_hvsms.api.filters import (
     check_per_page,
 )
 from airflow_provider_hvsms.api.records import Page
-from airflow_provider_hvsms.hooks.arguments import PersonalArgument, is_known
+from airflow_provider_hvsms.hooks.arguments import PersonalArgument, checking_early, is_known
 from airflow_provider_hvsms.hooks.data_interval import up_to_now
 from airflow_provider_hvsms.operators.base import HvsmsBatchListOperator, HvsmsScopedOperator
 from airflow_provider_hvsms.sinks.rows import BATCHES, MESSAGES, OPT_OUTS, STATUSES, status_rows
@@ -49,10 +49,11 @@ class MessagesTransfer(HvsmsScopedOperator, HvsmsTransferOperator):
         self.view = view
         self.per_page = per_page
         self.concurrency = concurrency
-        if is_known(view):
-            check_choice("view", view, get_args(View))
-        check_per_page(per_page)
-        check_concurrency(concurrency)
+        with checking_early(self):
+            if is_known(view):
+                check_choice("view", view, get_args(View))
+            check_per_page(per_page)
+            check_concurrency(concurrency)
 
     def check_arguments(self, context: Context) -> None:
         super().check_arguments(context)
@@ -104,7 +105,8 @@ class BatchesTransfer(HvsmsBatchListOperator, HvsmsTransferOperator):
     def __init__(self, *, per_page: int = MOST_PER_PAGE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.per_page = per_page
-        check_per_page(per_page)
+        with checking_early(self):
+            check_per_page(per_page)
 
     def check_arguments(self, context: Context) -> None:
         self.batch_filter()
@@ -147,9 +149,9 @@ class OptOutsTransfer(HvsmsTransferOperator):
         self.to_number = to_number
         self.status = status
         self.per_page = per_page
-        known = {name: value for name, value in self._arguments().items() if is_known(value)}
-        OptOutFilter(**known)
-        check_per_page(per_page)
+        with checking_early(self):
+            OptOutFilter(**{name: value for name, value in self._arguments().items() if is_known(value)})
+            check_per_page(per_page)
 
     def check_arguments(self, context: Context) -> None:
         OptOutFilter(**self._arguments())

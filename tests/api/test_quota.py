@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from airflow_provider_hvsms.api.errors import QuotaExceeded
 from airflow_provider_hvsms.api.quota import Quota, UsageGroup, retry_after
 from tests.api.sliding_window import ALL_HEADERS, SlidingWindow
 from tests.conftest import ManualClock
@@ -247,3 +248,35 @@ def test_retry_after_may_be_a_number_or_a_date() -> None:
     assert 57 < from_date <= 60
     assert retry_after({"Retry-After": "soon"}) is None
     assert retry_after({}) is None
+
+
+@pytest.mark.parametrize("said", ["0", "Thu, 01 Jan 2026 00:00:00 GMT"])
+def test_a_retry_after_of_zero_or_of_a_clock_that_is_off_does_not_shorten_a_penalty(
+    clock: ManualClock, said: str
+) -> None:
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    with quota.turn(UsageGroup.LIGHT) as turn:
+        turn.answered(429, {"Retry-After": said})
+    refused_at = clock.now
+    with quota.turn(UsageGroup.LIGHT):
+        assert clock.now >= refused_at + 30
+
+
+def test_who_will_not_wait_is_told_until_when_a_penalty_is_on(clock: ManualClock) -> None:
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    with quota.turn(UsageGroup.LIGHT) as turn:
+        turn.answered(429, {"Retry-After": "60"})
+    with pytest.raises(QuotaExceeded, match=r"penalty is on until \d\d:\d\d:\d\d UTC"):
+        with quota.turn(UsageGroup.LIGHT, max_wait=0.0):
+            pass
+    assert clock.slept == []
+
+
+def test_who_will_not_wait_is_told_that_the_quota_is_used_up(clock: ManualClock) -> None:
+    service = SlidingWindow(clock, limit=5, window=60, penalty=60, tell=ALL_HEADERS)
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    for _ in range(5):
+        ask(quota, service, clock)
+    with pytest.raises(QuotaExceeded, match=r"used up until \d\d:\d\d:\d\d UTC"):
+        with quota.turn(UsageGroup.LIGHT, max_wait=0.0):
+            pass

@@ -213,3 +213,26 @@ def test_a_record_with_broken_text_costs_itself_only(text: bytes) -> None:
     assert [message.id for message in page.records] == ["52511"]
     assert len(page.rejects) == 1
     assert page.next_page_token == "next"
+
+
+def test_null_for_a_list_is_an_empty_list() -> None:
+    [message] = decode_page(page_of({**MESSAGE, "to": None}), Message).records
+    body = {"id": "b", "creationTime": "2021-06-21T10:31:59Z", "rejected": [{"index": 1, "to": None}]}
+    [batch] = decode_page(page_of(body), Batch).records
+    [other] = decode_page(page_of({**body, "rejected": None}), Batch).records
+    assert (message.to, batch.rejected[0].to, other.rejected) == ((), (), ())
+
+
+def test_null_for_a_status_its_count_or_its_codes_is_zero() -> None:
+    totals = decode_statuses(b'{"queued": null, "sent": {"count": null, "errorCodeCounts": null}}')
+    assert (totals.total, totals.sent.error_code_counts) == (0, {})
+
+
+@pytest.mark.parametrize("beside", [7, 0.5, "text", True, None, []])
+def test_what_is_no_total_beside_the_statuses_is_passed_over(beside: object) -> None:
+    assert decode_statuses(msgspec.json.encode({**STATUSES, "extra": beside})).total == 10
+
+
+def test_an_answer_of_scalars_alone_is_no_total() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_statuses(b'{"errorCode": "CMN-203", "message": "Internal Server Error"}')

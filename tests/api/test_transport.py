@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import traceback
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,9 @@ PASSING = {
     "half a body": Fault.half_body(),
     "cut-off JSON": Fault.cut_off(),
     "HTML with status 200": Fault.html(),
+    "a firewall's HTML with status 403": Fault.html(403),
+    "a proxy's HTML with status 404": Fault.html(404),
+    "a gateway's HTML with status 401": Fault.html(401),
     "an empty body": Fault.empty(),
     "a list instead of an object": Fault.not_an_object(),
 }
@@ -170,3 +174,17 @@ def test_a_netrc_file_does_not_replace_the_token(
     monkeypatch.setenv("NETRC", str(netrc))
     make_client(sandbox).get_message(str(sandbox.store.messages[0].id))
     assert sandbox.counters.answers[401] == 0
+
+
+def test_a_lost_connection_shows_no_phone_number_in_its_chain_nor_at_level_debug(
+    sandbox: Sandbox, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = make_client(sandbox, limits=TimeLimits(tries=2))
+    sandbox.faults.add(Fault.drop(), times=None, path="/messages", after=1)
+    wanted = MessageFilter(phone_numbers=["+16505550177"])
+    with caplog.at_level(logging.DEBUG), pytest.raises(ServiceUnavailable) as error:
+        for _ in range(2):
+            next(client.message_pages(whole_history(sandbox), wanted))
+    shown = "".join(traceback.format_exception(error.value)) + caplog.text
+    assert "6505550177" not in shown
+    assert "a2p-sms/messages" in caplog.text

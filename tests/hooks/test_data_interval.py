@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pendulum
 import pytest
+from airflow.providers.common.compat.sdk import DAG
+from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.window import Window
@@ -108,3 +113,55 @@ def test_what_is_known_to_be_wrong_is_refused_without_a_run(arguments: dict[str,
 
 def test_templates_are_not_judged_before_they_are_rendered() -> None:
     WindowRule(date_from="{{ data_interval_start }}", date_to="{{ ds }}").check()
+
+
+def dag(zone: str) -> dict[str, Any]:
+    """The part of a context that tells the DAG's time zone."""
+    return {"dag": DAG("dag", schedule="@daily", start_date=pendulum.datetime(2026, 1, 1, tz=zone))}
+
+
+@pytest.mark.parametrize(
+    ("zone", "change", "hours"),
+    [
+        ("Europe/Berlin", (2026, 3, 29), 23),
+        ("Europe/Berlin", (2026, 10, 25), 25),
+        ("America/New_York", (2026, 3, 8), 23),
+        ("America/New_York", (2026, 11, 1), 25),
+    ],
+)
+def test_windows_of_a_day_meet_when_the_clocks_change(zone: str, change: tuple[int, int, int], hours: int) -> None:
+    midnights = [pendulum.datetime(*change, tz=zone).add(days=day) for day in range(-1, 4)]
+    windows = [
+        WindowRule(window=DAY).resolve({**dag(zone), "data_interval_end": end.in_timezone("UTC")}) for end in midnights
+    ]
+    assert all(before.end == after.start for before, after in pairwise(windows))
+    assert windows[2].length == timedelta(hours=hours)
+
+
+def test_a_lookback_of_a_day_reaches_back_a_calendar_day() -> None:
+    midnight = pendulum.datetime(2026, 10, 26, tz="Europe/Berlin")
+    run = {**dag("Europe/Berlin"), "data_interval_start": midnight, "data_interval_end": midnight.add(days=1)}
+    assert WindowRule(lookback=DAY).resolve(run).start == pendulum.datetime(2026, 10, 25, tz="Europe/Berlin")
+
+
+def test_hours_of_a_window_are_hours_when_the_clocks_change() -> None:
+    end = pendulum.datetime(2026, 10, 26, tz="Europe/Berlin")
+    run = {**dag("Europe/Berlin"), "data_interval_end": end}
+    assert WindowRule(window=timedelta(hours=12)).resolve(run).length == timedelta(hours=12)
+
+
+def test_the_days_of_a_window_are_those_of_the_schedule_before_those_of_the_dag() -> None:
+    schedule = CronDataIntervalTimetable("@daily", timezone="Europe/Berlin")
+    start = pendulum.datetime(2026, 1, 1, tz="UTC")
+    end = pendulum.datetime(2026, 10, 26, tz="Europe/Berlin").in_timezone("UTC")
+    run = {"dag": DAG("dag", schedule=schedule, start_date=start), "data_interval_end": end}
+    assert WindowRule(window=DAY).resolve(run).length == timedelta(hours=25)
+
+
+def test_an_interval_in_the_hour_that_comes_twice_is_not_empty() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    run = {
+        "data_interval_start": datetime(2026, 10, 25, 2, 30, tzinfo=zone),
+        "data_interval_end": datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=1),
+    }
+    assert WindowRule().resolve(run).length == timedelta(hours=1)

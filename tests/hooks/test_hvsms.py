@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from airflow_provider_hvsms.api.errors import InvalidRequest, InvalidSettings
+from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequest, InvalidSettings
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 
@@ -106,12 +107,19 @@ def test_a_port_of_the_connection_counts(
     assert connect_with(monkeypatch, hvsms_connection, host=host, port=int(port)).test_connection()[0]
 
 
-@pytest.mark.parametrize("said", [True, False, "true", "False", "1", "0", "yes", "NO", "", None])
+@pytest.mark.parametrize(
+    ("said", "shares"),
+    [
+        (True, True), ("true", True), ("1", True), ("yes", True),
+        (False, False), ("False", False), ("0", False), ("NO", False), ("", False), (None, False),
+    ],
+)  # fmt: skip
 def test_share_token_may_be_said_in_the_ways_of_json_and_of_forms(
-    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, said: object
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, said: object, shares: bool
 ) -> None:
     extra = {**hvsms_connection["extra"], "share_token": said}
-    assert connect_with(monkeypatch, hvsms_connection, extra=extra).test_connection()[0]
+    client = connect_with(monkeypatch, hvsms_connection, extra=extra)._connect(tries=1, may_share=True)
+    assert (client._login._shared is not None) is shares
 
 
 def test_a_quota_share_leaves_the_rest_of_the_quota_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,3 +164,31 @@ def test_the_test_button_does_not_try_for_minutes(sandbox: Sandbox, hvsms_connec
     sandbox.faults.add(Fault.server_error(503), times=None)
     assert not HvsmsHook().test_connection()[0]
     assert sandbox.counters.answers[503] == 1
+
+
+def test_the_test_button_does_not_wait_for_the_end_of_a_penalty(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+    sandbox.faults.add(Fault.server_error(429, retry_after=60), path="/messages")
+    for _ in range(2):
+        worked, message = HvsmsHook().test_connection()
+        assert not worked
+        assert re.search(r"penalty is on until \d\d:\d\d:\d\d UTC", message, re.IGNORECASE)
+    assert sandbox.counters.answers[429] == 1
+
+
+def test_dates_may_be_iso_8601_with_a_time_zone(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+    dates = {name: moment.isoformat() for name, moment in history(sandbox).items()}
+    assert len(list(HvsmsHook().iter_messages(**dates))) == 3_000
+    assert len(list(HvsmsHook().iter_batches(**dates))) == len(sandbox.store.batches)
+
+
+@pytest.mark.parametrize("date", ["2026-11-01T00:00:00", "yesterday", 7])
+def test_a_date_that_cannot_be_used_is_refused_in_words(
+    sandbox: Sandbox, hvsms_connection: Connection, date: Any
+) -> None:
+    with pytest.raises(InvalidRequest, match="date_from .*(has no time zone|no date and time)"):
+        HvsmsHook().get_statuses(date_from=date, date_to="2026-11-02T00:00:00Z")
+
+
+def test_a_connection_that_airflow_does_not_find_may_be_there_the_next_time(airflow_database: None) -> None:
+    with pytest.raises(ConnectionUnavailable, match="'nowhere'.*create it.*secrets backend.*run it again"):
+        HvsmsHook("nowhere").get_conn()

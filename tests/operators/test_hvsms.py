@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.operators.hvsms import HvsmsGetStatusesOperator, HvsmsListBatchesOperator
@@ -104,3 +105,32 @@ def test_a_filter_that_cannot_be_meant_is_refused_when_the_dag_is_parsed(
 ) -> None:
     with pytest.raises(InvalidRequest, match=complaint):
         list_batches(**arguments)
+
+
+def test_a_batch_may_be_given_as_the_list_of_batches_returns_it(sandbox: Sandbox, context: Any) -> None:
+    [batch, *_] = list_batches().execute(context)
+    assert (
+        get_statuses(batch_id=batch).execute(context)["total"]
+        == get_statuses(batch_id=batch["id"]).execute(context)["total"]
+    )
+
+
+@pytest.mark.parametrize("rendered", ["[{'id': 'b'}]", "{'id': 'b'}", {"status": "Completed"}])
+def test_a_batch_id_that_is_the_text_of_a_summary_is_refused_in_words(
+    sandbox: Sandbox, context: Any, rendered: Any
+) -> None:
+    task = get_statuses(batch_id="{{ ti.xcom_pull('batches') }}")
+    task.batch_id = rendered
+    with pytest.raises(AirflowFailException, match=r"batch_id is .*(\.expand|must name one)"):
+        task.execute(context)
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+def test_a_mapped_task_without_a_batch_id_fails_at_once(
+    sandbox: Sandbox, context: Any, airflow_database: None, nothing: Any
+) -> None:
+    with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        mapped = HvsmsGetStatusesOperator.partial(task_id="statuses").expand(batch_id=[nothing])
+    task = mapped.unmap({"batch_id": nothing})
+    with pytest.raises(AirflowFailException, match="batch_id is .*rendered to nothing"):
+        task.execute(context)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequest
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
 from tests.conftest import Warehouse
@@ -198,10 +198,10 @@ def test_wrong_credentials_fail_the_task_at_once_and_name_the_field(
 
 
 @pytest.mark.parametrize("name", ["hvsms_conn_id", "sql_conn_id"])
-def test_an_unknown_connection_fails_the_task_at_once_and_is_named(
+def test_a_connection_that_airflow_does_not_find_is_named_and_left_to_airflows_retries(
     sandbox: Sandbox, sqlite_warehouse: Warehouse, context: Any, airflow_database: None, name: str
 ) -> None:
-    with pytest.raises(AirflowFailException, match="nowhere.*Create the connection"):
+    with pytest.raises(ConnectionUnavailable, match="'nowhere'.*create it.*secrets backend"):
         operator(**{name: "nowhere"}).execute(context)
 
 
