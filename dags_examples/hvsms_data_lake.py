@@ -26,6 +26,6 @@ with DAG(
         path="{{ var.value.hvsms_lake }}/messages/day={{ data_interval_start | ds }}",
         format="parquet",
         view="Detailed",
-        # One odd record must not keep the other messages out of the lake; it goes to rejects.jsonl.
+        # One odd record must not keep the other messages out of the lake; it goes to _rejects.jsonl.
         on_invalid="quarantine",
     )

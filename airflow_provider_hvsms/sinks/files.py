@@ -1,26 +1,20 @@
-"""Rows into a folder of files: parts that appear whole, and `_SUCCESS` when all of them are there."""
+"""Rows into a folder of files: parts that appear together, and `_SUCCESS` when all of them are there."""
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import IO, TYPE_CHECKING, Any
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.sinks.folders import Folder
 from airflow_provider_hvsms.sinks.formats import FileFormat, JsonLines, find_format
+from airflow_provider_hvsms.sinks.publication import Publication
 from airflow_provider_hvsms.sinks.rows import REJECTS, Column, Layout, Row
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-_SUCCESS = "_SUCCESS"
-_REJECTS = "rejects.jsonl"
-_PART = re.compile(r"part-\d{5,}\.(jsonl|csv|parquet)(\.gz)?")
 
 
 @contextmanager
@@ -34,17 +28,17 @@ def open_files(
 ) -> Iterator[FileSink]:
     """Begin to write the rows of one load into a folder of its own.
 
-    The format, its packages and the folder are checked before the block is entered. An old `_SUCCESS` is removed
-    then, so that no reader takes a folder that is half replaced for complete; the old parts stay until new ones take
-    their names, or `finish` removes them. A block that is left without `finish` leaves no `_SUCCESS`.
+    The format, its packages and the folder are checked before the block is entered. What an earlier load left stays
+    as it is, complete, until `finish`; a block that is left without it changes nothing.
 
-    :param path: the folder; all `part-*` files, `rejects.jsonl` and `_SUCCESS` in it belong to the load. Two loads
-        must not write to one folder at once.
+    :param path: the folder; all `part-*` files, `_rejects.jsonl` and `_SUCCESS` in it belong to loads. Of two loads at
+        once the one that began later wins, and the other one fails if it comes second.
     :param format: `jsonl`, `csv` or `parquet`.
     :param compression: `None` for the format's default: `gzip` for `jsonl`, `none` for `csv`, `snappy` inside
         `parquet`. `gzip` or `none` for the first two, a codec that pyarrow knows for the last.
-    :param rows_per_part: rows a file, at most. A part is kept on the local disk until it is complete; its upload may
-        hold it in memory, which is a reason to take fewer where texts are long and not packed.
+    :param rows_per_part: rows a file, at most. A part is kept on the local disk until it is complete, and then under a
+        hidden name in the folder; its upload may hold it in memory, which is a reason to take fewer where texts are
+        long and not packed.
     :raises InvalidRequest: an argument is not acceptable.
     :raises MissingPackage: the format needs a package that is not there.
     :raises UnusableFolder: files cannot be written here, and time will not change that.
@@ -53,10 +47,7 @@ def open_files(
     if not isinstance(rows_per_part, int) or rows_per_part < 1:
         raise InvalidRequest(f"rows_per_part is {rows_per_part!r}; it must be a whole number, at least 1.")
     file_format = find_format(format, compression)
-    folder = Folder(path)
-    folder.prepare()
-    folder.remove(lambda name: name == _SUCCESS)
-    sink = FileSink(folder, layout, file_format, rows_per_part)
+    sink = FileSink(Publication(Folder(path)), layout, file_format, rows_per_part)
     try:
         yield sink
     finally:
@@ -64,21 +55,22 @@ def open_files(
 
 
 class FileSink:
-    """Takes rows and writes them as `part-00000`, `part-00001`, …: the same rows give the same files.
+    """Takes rows and writes them as `part-<load>-00000`, `part-<load>-00001`, …: the same rows give the same bytes.
 
-    A part appears when it is full. Rows go into it in blocks of a fixed size, however they were added, because the
-    bytes of gzip and Parquet depend on that.
+    Rows go into a part in blocks of a fixed size, however they were added, because the bytes of gzip and Parquet
+    depend on that.
     """
 
-    def __init__(self, folder: Folder, layout: Layout[Any], file_format: FileFormat, rows_per_part: int) -> None:
-        self._folder = folder
+    def __init__(
+        self, publication: Publication, layout: Layout[Any], file_format: FileFormat, rows_per_part: int
+    ) -> None:
+        self._publication = publication
         self._layout = layout
         self._format = file_format
         self._rows_per_part = rows_per_part
         self._waiting: list[Row] = []
         self._part: _Draft | None = None
         self._rejects: _Draft | None = None
-        self._published: list[str] = []
 
     def add(self, rows: list[Row], rejects: list[Row]) -> None:
         """Add rows, and records that could not be read."""
@@ -91,26 +83,25 @@ class FileSink:
             self._rejects.write(rejects)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        """Complete the folder: the last part, `rejects.jsonl` if there are any, and last `_SUCCESS`.
+        """Publish all parts, `_rejects.jsonl` if there are any, and `_SUCCESS`, in place of what an earlier load left.
 
-        What an earlier run left is removed, of another format too. Without rows there is no part, except for
-        Parquet: one file without rows, whose schema readers need.
+        Without rows there is no part, except for Parquet: one file without rows, whose schema readers need.
 
         :param summary: written into `_SUCCESS` as JSON.
+        :raises LoadSuperseded: another load of the folder, which began later, has published its files.
         """
         self._finish_parts()
         if self._rejects:
-            self._publish(self._rejects, _REJECTS)
-        self._folder.remove(self._is_stale)
-        with tempfile.TemporaryFile() as file:
-            file.write(msgspec.json.encode(dict(summary), enc_hook=str) + b"\n")
-            self._folder.put(_SUCCESS, file)
+            self._publication.add_rejects(self._rejects.complete())
+            self._rejects.discard()
+        self._publication.publish(summary)
 
     def discard(self) -> None:
         """Give up what is not published yet; nothing to do after `finish`."""
         for draft in (self._part, self._rejects):
             if draft:
                 draft.discard()
+        self._publication.withdraw()
 
     @property
     def _block_size(self) -> int:
@@ -121,27 +112,21 @@ class FileSink:
         self._part = self._part or _Draft(self._format, self._layout.columns)
         self._part.write(rows)
         if self._part.rows == self._rows_per_part:
-            self._publish_part(self._part)
+            self._finish_part(self._part)
 
     def _finish_parts(self) -> None:
         if self._waiting:
             self._write(self._waiting)
             self._waiting = []
         if self._part:
-            self._publish_part(self._part)
-        elif not self._published and self._format.is_readable_without_rows:
-            self._publish_part(_Draft(self._format, self._layout.columns))
+            self._finish_part(self._part)
+        elif not self._publication.has_parts and self._format.is_readable_without_rows:
+            self._finish_part(_Draft(self._format, self._layout.columns))
 
-    def _publish_part(self, part: _Draft) -> None:
-        self._publish(part, f"part-{len(self._published):05}{self._format.suffix}")
+    def _finish_part(self, part: _Draft) -> None:
+        self._publication.add_part(part.complete(), self._format.suffix)
+        part.discard()
         self._part = None
-
-    def _publish(self, draft: _Draft, name: str) -> None:
-        draft.publish(self._folder, name)
-        self._published.append(name)
-
-    def _is_stale(self, name: str) -> bool:
-        return name not in self._published and (name == _REJECTS or bool(_PART.fullmatch(name)))
 
 
 class _Draft:
@@ -149,20 +134,21 @@ class _Draft:
 
     def __init__(self, file_format: FileFormat, columns: Sequence[Column]) -> None:
         self.rows = 0
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by publish or discard
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by discard
+        self._complete = False
         self._writer = file_format.writer(self._file, columns)
 
     def write(self, rows: Sequence[Row]) -> None:
         self._writer.write(rows)
         self.rows += len(rows)
 
-    def publish(self, folder: Folder, name: str) -> None:
+    def complete(self) -> IO[bytes]:
         self._writer.close()
-        folder.put(name, self._file)
-        self._file.close()
+        self._complete = True
+        return self._file
 
     def discard(self) -> None:
-        if not self._file.closed:
+        if not self._complete:
             with suppress(OSError):  # a full disk
                 self._writer.close()
-            self._file.close()
+        self._file.close()

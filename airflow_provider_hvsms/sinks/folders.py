@@ -1,11 +1,11 @@
-"""Files that appear whole in one folder of any object store or file system."""
+"""The files of one folder, in any object store or file system."""
 
 from __future__ import annotations
 
 import errno
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
 """Where an upload shows only when it is complete. Elsewhere a file is uploaded under another name, then renamed."""
 
-_DRAFT = re.compile(r"\.hvsms-[0-9a-f]{32}\.draft")
-"""Hidden, and so no data to Spark, Hive, Trino or a glob."""
+DRAFT_PREFIX = ".hvsms-"
+"""Makes a file hidden, and so no data to Spark, Hive, Trino or a glob."""
 
 _NOT_CURED_BY_TIME = (
     FileNotFoundError,
@@ -41,7 +41,7 @@ class FolderUnavailable(PassingError):
 
 
 class Folder:
-    """A folder whose files appear whole, under their name, or not at all.
+    """A folder of any store, whose troubles are explained.
 
     What is to be written is first completed in a local temporary file. Streaming into the store would be shorter, but
     not every fsspec file system can take back a stream that was broken off: some publish what they have.
@@ -54,35 +54,76 @@ class Folder:
         self._shown = f"{path.protocol}://{path.path}" if path.protocol else path.path
 
     def prepare(self) -> None:
-        """Make sure that files can be written and removed here, and remove the drafts that a killed process left."""
+        """Make sure that files can be written and removed here."""
+        probe = self._at(f"{DRAFT_PREFIX}{uuid.uuid4().hex}.draft")
         with self._explaining():
             if self._fs.isfile(self._path.path):
                 raise UnusableFolder(f"{self._shown} is a file, but a folder is needed. Nothing was written.")
             if not self._is_object_store:
                 self._fs.makedirs(self._path.path, exist_ok=True)
-            draft = self._draft()
-            self._fs.pipe_file(draft, b"Can a file be written here?\n")
-            self._fs.rm_file(draft)
-        self.remove(lambda name: bool(_DRAFT.fullmatch(name)))
+            self._fs.pipe_file(probe, b"Can a file be written here?\n")
+            self._fs.rm_file(probe)
 
-    def put(self, name: str, file: IO[bytes]) -> None:
-        """Publish a local file's bytes under a name, in place of what was there.
+    def files(self) -> dict[str, int]:
+        """The files, hidden ones too, with their sizes in bytes."""
+        with self._explaining():
+            # Some file systems remember listings, also across loads.
+            self._fs.invalidate_cache(self._path.path)
+            try:
+                found = self._fs.ls(self._path.path, detail=True)
+            except FileNotFoundError:
+                return {}
+            return {file["name"].rpartition("/")[2]: file["size"] for file in found if file["type"] == "file"}
+
+    def upload(self, name: str, file: IO[bytes]) -> None:
+        """Write a local file's bytes under a hidden name, which may show before they are complete.
 
         :param file: a real file; it needs no name.
         """
         file.flush()
         file.seek(0)
-        source, target = f"/dev/fd/{file.fileno()}", self._at(name)
+        with self._explaining():
+            self._fs.put_file(f"/dev/fd/{file.fileno()}", self._at(name))
+
+    def write(self, name: str, content: bytes, *, draft: str) -> None:
+        """Put a small file in place of what was there, at once.
+
+        :param draft: a hidden name that it may have for a moment.
+        """
         with self._explaining():
             if self._is_object_store:
-                self._fs.put_file(source, target)
+                self._fs.pipe_file(self._at(name), content)
             else:
-                self._put_and_rename(source, target)
+                self._fs.pipe_file(self._at(draft), content)
+                self._fs.mv(self._at(draft), self._at(name))
 
-    def remove(self, is_unwanted: Callable[[str], bool]) -> None:
-        """Remove the files with such names; folders stay."""
+    def read(self, name: str) -> bytes:
+        """The bytes of a file; none if it is gone."""
         with self._explaining():
-            for name in filter(is_unwanted, self._names()):
+            try:
+                content: bytes = self._fs.cat_file(self._at(name))
+            except FileNotFoundError:
+                return b""
+            return content
+
+    def move(self, names: Mapping[str, str]) -> None:
+        """Give files other names, in place of what was there.
+
+        In a file system each is renamed, in an object store all are copied at once, and then removed.
+        """
+        sources, targets = list(map(self._at, names.keys())), list(map(self._at, names.values()))
+        with self._explaining():
+            if not self._is_object_store:
+                for source, target in zip(sources, targets, strict=True):
+                    self._fs.mv(source, target)
+            elif sources:
+                self._fs.copy(sources, targets)
+                self._fs.rm(sources)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files, those that are still there."""
+        with self._explaining():
+            for name in names:
                 with suppress(FileNotFoundError):
                     self._fs.rm_file(self._at(name))
 
@@ -94,28 +135,6 @@ class Folder:
     def _is_object_store(self) -> bool:
         protocol = self._fs.protocol
         return not _OBJECT_STORES.isdisjoint((protocol,) if isinstance(protocol, str) else protocol)
-
-    def _put_and_rename(self, source: str, target: str) -> None:
-        draft = self._draft()
-        try:
-            self._fs.put_file(source, draft)
-            self._fs.mv(draft, target)
-        except BaseException:
-            with suppress(Exception):
-                self._fs.rm_file(draft)
-            raise
-
-    def _names(self) -> list[str]:
-        # Some file systems remember listings, also across loads.
-        self._fs.invalidate_cache(self._path.path)
-        try:
-            found = self._fs.ls(self._path.path, detail=True)
-        except FileNotFoundError:
-            return []
-        return [file["name"].rpartition("/")[2] for file in found if file["type"] == "file"]
-
-    def _draft(self) -> str:
-        return self._at(f".hvsms-{uuid.uuid4().hex}.draft")
 
     def _at(self, name: str) -> str:
         return f"{self._path.path.rstrip('/')}/{name}"
@@ -131,7 +150,7 @@ class Folder:
             first_line = str(error).strip().partition("\n")[0]
             message = (
                 f"{self._shown} cannot be used: {type(error).__name__}: {_QUERY_OR_LOGIN.sub('…', first_line)}. "
-                "No _SUCCESS was written."
+                "The load's files were not published."
             )
             if isinstance(error, _NOT_CURED_BY_TIME) or getattr(error, "errno", None) == errno.EROFS:
                 raise UnusableFolder(

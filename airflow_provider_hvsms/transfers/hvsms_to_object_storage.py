@@ -22,11 +22,12 @@ from airflow_provider_hvsms.transfers.resources import (
 
 
 class HvsmsToObjectStorageOperator(HvsmsTransferOperator):
-    """Writes rows into a folder: parts of a bounded number of rows, then `_SUCCESS`, which holds the summary as JSON.
+    """Writes rows into a folder: parts of a bounded number of rows, and `_SUCCESS`, which holds the summary as JSON.
 
     A folder is for one window: template it, for example with `{{ data_interval_start | ds }}`. Running the window again
-    replaces its parts. Columns are those of the tables, times are UTC. With `on_invalid="quarantine"`, records that
-    cannot be read go to `rejects.jsonl` beside the parts.
+    replaces its parts, all at once at the end; a load that fails leaves the folder as it was. Columns are those of the
+    tables, times are UTC. With `on_invalid="quarantine"`, records that cannot be read go to `_rejects.jsonl` beside the
+    parts.
 
     :param path: the folder, such as `s3://warehouse@lake/messages/{{ data_interval_start | ds }}`; what stands before
         the `@` is the Airflow connection.

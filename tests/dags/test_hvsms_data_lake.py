@@ -28,10 +28,10 @@ def test_a_day_of_messages_is_written_as_parquet(
     assert run_example("hvsms_data_lake", end) == "success"
     folder = tmp_path / "lake" / "messages" / f"day={start:%Y-%m-%d}"
     expected = stored_between(sandbox, start, end)
-    table = pyarrow.parquet.read_table(folder / "part-00000.parquet")
+    table = pyarrow.parquet.read_table(folder)
     assert dict(zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True)) == {
         str(message.id): message.text for message in expected
     }
     summary = json.loads((folder / "_SUCCESS").read_text())
     assert (summary["rows"], summary["rejected"]) == (len(expected), 1)
-    assert len((folder / "rejects.jsonl").read_text().splitlines()) == 1
+    assert len((folder / "_rejects.jsonl").read_text().splitlines()) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow_provider_hvsms.api.records import Message
 from airflow_provider_hvsms.sinks.files import FileSink, open_files
 from airflow_provider_hvsms.sinks.rows import MESSAGES, Row
+
+_LOAD = re.compile(r"^part-\d{6}-[0-9a-f]{8}-")
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LOADED_AT = NOON + timedelta(days=1)
@@ -64,11 +67,19 @@ def opened(path: ObjectStoragePath, *, format: str = "jsonl", **options: Any) ->
         yield sink
 
 
-def contents(path: ObjectStoragePath) -> dict[str, bytes]:
+def stored(path: ObjectStoragePath) -> dict[str, bytes]:
     """The files of a folder by name, hidden ones too."""
     path.fs.invalidate_cache()
     files = path.fs.ls(path.path, detail=True)
     return {file["name"].rpartition("/")[2]: path.fs.cat_file(file["name"]) for file in files if file["type"] == "file"}
+
+
+def contents(path: ObjectStoragePath) -> dict[str, bytes]:
+    """The files of a folder that readers see, by name without the load's id."""
+    visible = {name: file for name, file in stored(path).items() if not name.startswith(".hvsms-")}
+    found = {_LOAD.sub("part-", name): file for name, file in visible.items()}
+    assert len(found) == len(visible), f"parts of several loads: {sorted(visible)}"
+    return found
 
 
 def names(path: ObjectStoragePath) -> list[str]:
