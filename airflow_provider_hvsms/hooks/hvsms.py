@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseHook
 
-from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, PasswordGrant
-from airflow_provider_hvsms.api.client import MessageStoreClient, connect
 from airflow_provider_hvsms.api.errors import (
     ConnectionUnavailable,
     FinalError,
     HvsmsError,
     InvalidRequest,
-    InvalidSettings,
     LoginRefused,
     PermissionDenied,
 )
@@ -37,18 +33,13 @@ from airflow_provider_hvsms.api.filters import (
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.get_provider_info import get_provider_info
+from airflow_provider_hvsms.hooks.client_settings import ClientSettings, read_settings
 from airflow_provider_hvsms.hooks.data_interval import as_moment
 from airflow_provider_hvsms.hooks.shared_token import VariableTokenStore, is_in_task
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
-
+    from airflow_provider_hvsms.api.client import MessageStoreClient
     from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Page, StatusTotals
-
-_SAID_YES = frozenset({"true", "yes", "1"})
-_SAID_NO = frozenset({"false", "no", "0", ""})
-
-DEFAULT_SERVER = "https://platform.ringcentral.com"
 
 
 class HvsmsHook(BaseHook):
@@ -81,7 +72,7 @@ class HvsmsHook(BaseHook):
 
         :raises InvalidSettings: the connection lacks a field, or holds one that cannot be used.
         """
-        return self._connect(tries=TimeLimits.tries, may_share=is_in_task())
+        return self.client_settings(may_share=is_in_task()).connect()
 
     def iter_messages(
         self,
@@ -189,7 +180,7 @@ class HvsmsHook(BaseHook):
         """Log in and read one page, without waiting for quota; say in words what is wrong, or that nothing is."""
         now = datetime.now(UTC)
         try:
-            with self._connect(tries=1, max_wait=0.0, may_share=False) as client:
+            with self.client_settings(limits=TimeLimits(tries=1, quota=0.0)).connect() as client:
                 next(client.message_pages(Window(now - timedelta(days=1), now), per_page=1))
         except HvsmsError as error:
             return False, str(error)
@@ -212,33 +203,18 @@ class HvsmsHook(BaseHook):
     def _client(self) -> MessageStoreClient:
         return self.get_conn()
 
-    def _connect(self, *, tries: int, may_share: bool, max_wait: float = math.inf) -> MessageStoreClient:
+    def client_settings(self, *, limits: TimeLimits | None = None, may_share: bool = False) -> ClientSettings:
+        """Look the connection up, and read from it what a client needs; nothing further is asked of Airflow then.
+
+        :param limits: how long to wait, as far as the connection does not say it.
+        :param may_share: whether the session may be shared with other tasks, if the connection says so.
+        :raises ConnectionUnavailable: Airflow does not find the connection.
+        :raises InvalidSettings: the connection lacks a field, or holds one that cannot be used.
+        """
         with explaining_missing_connection(self.hvsms_conn_id):
             connection = self.get_connection(self.hvsms_conn_id)
-        extra = connection.extra_dejson
-        try:
-            credentials = Credentials(
-                server=_server(connection),
-                client_id=connection.login or "",
-                client_secret=connection.password or "",
-                grant=_grant(extra),
-            )
-            limits = TimeLimits(
-                connect=_seconds(extra, "connect_timeout", TimeLimits.connect),
-                read=_seconds(extra, "read_timeout", TimeLimits.read),
-                tries=tries,
-                quota=max_wait,
-            )
-            shares = _is_set(extra, "share_token") and may_share
-            return connect(
-                credentials,
-                account_id=_text(extra, "account_id") or "~",
-                limits=limits,
-                quota_share=_share(extra, "quota_share"),
-                token_store=VariableTokenStore(self.hvsms_conn_id) if shares else None,
-            )
-        except FinalError as error:
-            raise InvalidSettings(f"Connection {self.hvsms_conn_id!r}: {error}") from error
+        store = VariableTokenStore(self.hvsms_conn_id) if may_share else None
+        return read_settings(connection, self.hvsms_conn_id, limits=limits or TimeLimits(), token_store=store)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -299,62 +275,3 @@ def _connection_type() -> dict[str, Any]:
 
 def _kind_of(schema: Mapping[str, Any]) -> str:
     return "boolean" if "boolean" in schema["type"] else schema.get("format", "text")
-
-
-def _server(connection: Connection) -> str:
-    host = (connection.host or "").strip() or DEFAULT_SERVER
-    return f"{host.rstrip('/')}:{connection.port}" if connection.port else host
-
-
-def _grant(extra: Mapping[str, Any]) -> JwtGrant | PasswordGrant:
-    if jwt_token := _text(extra, "jwt_token"):
-        return JwtGrant(jwt_token)
-    username, user_password = _text(extra, "username"), _text(extra, "user_password")
-    if username and user_password:
-        return PasswordGrant(username, _text(extra, "extension"), user_password)
-    if username or user_password:
-        missing = "user_password" if username else "username"
-        raise InvalidSettings(f"{missing} is missing in the extra; a login with a password needs both.")
-    raise InvalidSettings(
-        "jwt_token and username are both missing in the extra: fill in jwt_token, or username and user_password."
-    )
-
-
-def _text(extra: Mapping[str, Any], name: str) -> str:
-    value = extra.get(name)
-    return "" if value is None else str(value).strip()
-
-
-def _seconds(extra: Mapping[str, Any], name: str, default: float) -> float:
-    text = _text(extra, name)
-    if not text:
-        return default
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise InvalidSettings(f"{name} in the extra is {text!r}; it must be a number of seconds above 0.")
-    return seconds
-
-
-def _share(extra: Mapping[str, Any], name: str) -> float:
-    text = _text(extra, name)
-    if not text:
-        return 1.0
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise InvalidSettings(
-            f"{name} in the extra is {text!r}; it must be a number above 0 and up to 1, such as 0.5 for half the quota."
-        )
-    return share
-
-
-def _is_set(extra: Mapping[str, Any], name: str) -> bool:
-    text = _text(extra, name).lower()
-    if text not in _SAID_YES | _SAID_NO:
-        raise InvalidSettings(f"{name} in the extra is {text!r}; it must be true or false.")
-    return text in _SAID_YES

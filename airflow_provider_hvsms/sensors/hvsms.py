@@ -8,7 +8,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
 from airflow_provider_hvsms.api.errors import FinalError, InvalidRequest, PassingError
@@ -67,6 +74,18 @@ class HvsmsSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         with self._session():
             return super().execute(context)
+
+    @contextmanager
+    def heeding_fail_modes(self) -> Iterator[None]:
+        """Skip the task as `soft_fail` and `never_fail` say; Airflow itself heeds them only while it pokes."""
+        try:
+            yield
+        except AirflowSkipException:
+            raise
+        except Exception as error:
+            if self.never_fail or (self.soft_fail and isinstance(error, AirflowFailException | AirflowSensorTimeout)):
+                raise AirflowSkipException(f"Skipped instead of failed: {error}") from error
+            raise
 
     def defer_to_watch(self, *, deadline: datetime, **trigger: Any) -> NoReturn:
         """Leave the worker until the trigger fires; `execute_complete` goes on then."""
@@ -137,13 +156,14 @@ class HvsmsBatchSensor(HvsmsOperator, HvsmsSensor):
     def execute(self, context: Context) -> Any:
         if not self.deferrable:
             return super().execute(context)
-        with failing_at_once(self.hvsms_conn_id):
+        with self.heeding_fail_modes(), failing_at_once(self.hvsms_conn_id):
             batch_ids = self._batch_ids()
         return self.defer_to_watch(batch_ids=batch_ids, deadline=self.new_deadline())
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None, **_: Any) -> list[dict[str, Any]]:
         """Return what the trigger saw, or fail with its reason."""
-        return _batches_of(event)
+        with self.heeding_fail_modes():
+            return _batches_of(event)
 
     @cached_property
     def _lookup(self) -> BatchLookup:
@@ -195,14 +215,16 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
     def execute(self, context: Context) -> Any:
         if not self.deferrable:
             return super().execute(context)
-        return self._look_or_defer(context, self.new_deadline())
+        with self.heeding_fail_modes():
+            return self._look_or_defer(context, self.new_deadline())
 
     def execute_complete(
         self, context: Context, event: dict[str, Any] | None = None, deadline: str = "", **_: Any
     ) -> list[dict[str, Any]]:
         """Look again: the trigger watched only those that were there when it began."""
-        _batches_of(event)
-        return self._look_or_defer(context, datetime.fromisoformat(deadline))
+        with self.heeding_fail_modes():
+            _batches_of(event)
+            return self._look_or_defer(context, datetime.fromisoformat(deadline))
 
     def _look_or_defer(self, context: Context, deadline: datetime) -> list[dict[str, Any]]:
         with self._session(), failing_at_once(self.hvsms_conn_id):
@@ -214,8 +236,8 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
         soon = datetime.now(UTC) + timedelta(seconds=self.poke_interval)
         return self.defer_to_watch(
             batch_ids=[batch["id"] for batch in batches if batch["status"] != COMPLETED],
-            # Nothing to watch: the window has not passed, or the service could not answer.
-            not_before=None if batches else max(end, soon).isoformat(),
+            # With nothing to watch the window has not passed, or the service could not answer.
+            not_before=(soon if batches else max(end, soon)).isoformat(),
             deadline=deadline,
         )
 

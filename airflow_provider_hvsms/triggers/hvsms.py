@@ -5,24 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.triggers import base as triggers
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.api.errors import InvalidRequest, InvalidSettings
 from airflow_provider_hvsms.api.filters import BatchFilter
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.hooks.batch_summary import as_summary
+from airflow_provider_hvsms.hooks.client_settings import ClientSettings
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
-from airflow_provider_hvsms.triggers.batch_watch import Follow, Outcome, PollInterval, Wait, join_watch
+from airflow_provider_hvsms.triggers.announced import Announced
+from airflow_provider_hvsms.triggers.batch_follower import BatchFollower, FollowingEnded, Subject
+from airflow_provider_hvsms.triggers.batch_watch import Outcome, PollInterval, Wait, join_watch
+from airflow_provider_hvsms.triggers.connection import find_settings
+from airflow_provider_hvsms.triggers.newest import Slot, newest_of
 
 log = logging.getLogger(__name__)
 
 _ANNOUNCED = "hvsms_announced_batches"
-"""The name under which announced batches, id -> creation, are kept in an asset's state store."""
+"""The name under which the announced batches are noted in an asset's state store."""
 
 _UNTIL_EVENT_LEFT = 2.0
 """Seconds; the triggerer hands events on about once a second."""
@@ -75,7 +80,10 @@ class HvsmsBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         await self._sleep_until_not_before()
-        outcome = await self._wait() if self.batch_ids else Outcome()
+        try:
+            outcome = await self._wait() if self.batch_ids else Outcome()
+        except InvalidSettings as error:
+            outcome = Outcome(failure=str(error))
         if outcome.failure is None:
             yield _event(status="success", batches=[as_summary(batch) for batch in outcome.batches])
         else:
@@ -87,17 +95,28 @@ class HvsmsBatchTrigger(BaseTrigger):
             await asyncio.sleep(max(0.0, ahead.total_seconds()))
 
     async def _wait(self) -> Outcome:
+        """Wait; if the login is refused, once more with what the connection says by then."""
+        settings = await find_settings(self.hvsms_conn_id)
+        while (outcome := await self._wait_with(settings)).login_refused:
+            changed = await find_settings(self.hvsms_conn_id)
+            if changed == settings:
+                break
+            log.info("The login was refused, but connection %r has changed since: trying again.", self.hvsms_conn_id)
+            settings = changed
+        return outcome
+
+    async def _wait_with(self, settings: ClientSettings) -> Outcome:
         loop = asyncio.get_running_loop()
         over: asyncio.Future[Outcome] = loop.create_future()
 
-        def tell(outcome: Outcome) -> None:
-            # A closed loop has nobody left to tell.
+        def finish(outcome: Outcome) -> None:
+            # In a closed loop nothing waits for it.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(_resolve, over, outcome)
 
         interval = PollInterval(self.poll_interval, self.longest_poll_interval)
-        wait = Wait(self.batch_ids, interval, tell)
-        watch = join_watch(self.hvsms_conn_id, wait, HvsmsHook(self.hvsms_conn_id).get_conn)
+        wait = Wait(self.batch_ids, interval, finish)
+        watch = join_watch(settings, wait)
         try:
             return await over
         except asyncio.CancelledError:
@@ -113,11 +132,13 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
     """For `AssetWatcher` (Airflow 3): one event for each batch that completes, without phone numbers.
 
     The event is `{"id", "status", "batch_size", "processed_count", "rejected_count", "cost", "creation_time"}`. Events
-    are two seconds apart. They begin with what completes from now on. On Airflow 3.3 and later their place is kept in
-    the asset's state store, so that a restarted triggerer neither repeats nor misses a batch; before 3.3 a restart
-    begins from now again. A triggerer that was down for longer than `reach` misses what completed before that.
+    are two seconds apart, one for each batch: where more than thirty batches complete in a minute they come later, and
+    none is lost that comes within `reach`. They begin with what completes from now on. On Airflow 3.3 and later their
+    place is kept in the asset's state store, so that a restarted triggerer neither repeats nor misses a batch; before
+    3.3 a restart begins from now again. A triggerer that was down for longer than `reach` misses what completed before
+    that.
 
-    Triggers with the same arguments share one look a poll; all triggers of one connection share one thread and login.
+    Triggers with the same arguments share one look a poll; all triggers of one connection share one login and quota.
 
     :param hvsms_conn_id: the connection to the message store.
     :param from_number: only batches sent from this number.
@@ -164,18 +185,18 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
-        """After each look, the batches that are completed of those created within `reach`. It never ends.
+        """After each look, all batches created within `reach`, completed or not. It never ends.
 
         Airflow makes a watcher that failed again within seconds, so trouble is waited out here.
         """
         pause = _FIRST_PAUSE
         while True:
             try:
-                async for completed in _completed_batches(**kwargs):
+                async for batches in _looks(**kwargs):
                     pause = _FIRST_PAUSE
-                    yield completed
-            except WatchEnded as error:
-                log.warning("Batches cannot be followed; next try in %.0f s: %s", pause, error)
+                    yield batches
+            except (FollowingEnded, InvalidSettings) as error:
+                log.warning("Batches cannot be followed; trying again in %.0f s: %s", pause, error)
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, 2 * pause)
 
@@ -184,77 +205,73 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
     ) -> AsyncIterator[TriggerEvent]:
         """An event for each completed batch that was not announced before."""
         announced = await self._announced()
-        async for completed in shared_stream:
+        async for batches in newest_of(shared_stream):
+            now = datetime.now(UTC)
             if announced is None:
-                announced = _by_id(completed)
+                announced = Announced.at_first_look(batches, now)
                 await self._note(announced)
-            new = [batch for batch in completed if batch["id"] not in announced]
-            for batch in sorted(new, key=lambda batch: str(batch["creation_time"])):
+            for batch in sorted(filter(announced.is_new, batches), key=lambda batch: str(batch["creation_time"])):
                 yield _event(**batch)
                 # The place is noted when the event has left this process: what is lost with it comes again. And of
                 # events that come at once, Airflow may leave all but the first to a later run.
                 await asyncio.sleep(_UNTIL_EVENT_LEFT)
-                announced = {**self._within_reach(announced), **_by_id([batch])}
-                await self._note(announced)
+                announced = announced.with_one(batch)
+                await self._note(announced.moved_on(batches, now, reach=self._reach))
+            announced = announced.moved_on(batches, now, reach=self._reach)
 
-    def _within_reach(self, announced: dict[str, str]) -> dict[str, str]:
-        oldest = datetime.now(UTC) - timedelta(seconds=2 * self.reach)
-        return {batch_id: created for batch_id, created in announced.items() if _moment(created) >= oldest}
+    @property
+    def _reach(self) -> timedelta:
+        return timedelta(seconds=self.reach)
 
-    async def _announced(self) -> dict[str, str] | None:
+    async def _announced(self) -> Announced | None:
+        for store in self._state_stores():
+            if noted := await store.aget(_ANNOUNCED):
+                return Announced.from_json(noted)
+        return None
+
+    async def _note(self, announced: Announced) -> None:
+        for store in self._state_stores():
+            await store.aset(_ANNOUNCED, announced.as_json())
+
+    def _state_stores(self) -> Collection[Any]:
+        """The state store of each asset that this trigger watches; none before Airflow 3.3.
+
+        Assets whose watchers have equal arguments share one trigger, and Airflow does not name them to it: only their
+        accessors know them.
+        """
         store = getattr(self, "asset_state_store", None)
-        found: dict[str, str] | None = None if store is None else await store.aget(_ANNOUNCED)
-        return found
-
-    async def _note(self, announced: dict[str, str]) -> None:
-        store = getattr(self, "asset_state_store", None)
-        if store is not None:
-            await store.aset(_ANNOUNCED, announced)
+        if store is None:
+            return ()
+        return list(getattr(store, "_by_name", {}).values()) or [store]
 
 
-class WatchEnded(Exception):
-    """The watch of the connection cannot go on."""
-
-
-async def _completed_batches(
+async def _looks(
     hvsms_conn_id: str, from_number: str | None, poll_interval: float, reach: float
 ) -> AsyncIterator[list[dict[str, Any]]]:
+    """After each look the batches; where one is not taken before the next, only the newest."""
     loop = asyncio.get_running_loop()
-    looks: asyncio.Queue[list[Batch] | WatchEnded] = asyncio.Queue()
+    newest: Slot[list[Batch] | FollowingEnded] = Slot()
 
-    def put(look: list[Batch] | WatchEnded) -> None:
+    def show(look: list[Batch] | FollowingEnded) -> None:
+        # In a closed loop nothing waits for it.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(looks.put_nowait, look)
+            loop.call_soon_threadsafe(newest.put, look)
 
-    follow = Follow(
-        BatchFilter(from_number=from_number),
-        timedelta(seconds=reach),
-        PollInterval(poll_interval),
-        show=put,
-        fail=lambda reason: put(WatchEnded(reason)),
-    )
-    watch = join_watch(hvsms_conn_id, follow, HvsmsHook(hvsms_conn_id).get_conn)
+    settings = await find_settings(hvsms_conn_id)
+    subject = Subject(BatchFilter(from_number=from_number), reach, poll_interval)
+    follower = BatchFollower(settings.connect, subject, show)
+    follower.start()
     try:
-        while True:
-            look = await looks.get()
-            if isinstance(look, WatchEnded):
-                raise look
+        while not isinstance(look := await newest.take(), FollowingEnded):
             yield [as_summary(batch) for batch in look]
+        raise look
     finally:
-        watch.leave(follow)
+        follower.stop()
 
 
 def _check_interval(poll_interval: float) -> None:
     if poll_interval <= 0:
         raise InvalidRequest(f"poll_interval is {poll_interval}; it must be longer than zero seconds.")
-
-
-def _by_id(batches: list[dict[str, Any]]) -> dict[str, str]:
-    return {batch["id"]: batch["creation_time"] for batch in batches}
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def _event(**payload: Any) -> TriggerEvent:

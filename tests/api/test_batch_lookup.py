@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -58,12 +59,22 @@ def test_many_that_left_the_list_at_once_are_found_in_another(
     assert dict(sandbox.counters.requests) == {"batches": 2}
 
 
-def test_those_that_are_left_of_many_go_on_being_listed(
-    sandbox: Sandbox, running: list[str], lookup: BatchLookup
-) -> None:
+def test_the_last_few_of_many_are_read_one_by_one(sandbox: Sandbox, running: list[str], lookup: BatchLookup) -> None:
     lookup.look(running)
     lookup.look(running[:1])
-    assert dict(sandbox.counters.requests) == {"batches": 2}
+    assert dict(sandbox.counters.requests) == {"batches": 1, "batch": 1}
+
+
+def test_lists_reach_no_further_back_than_to_the_oldest_that_is_waited_for(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup
+) -> None:
+    created = datetime.now(UTC) - timedelta(days=60)
+    old = sandbox.store.add_batch(created=created, completed=None, size=5).id
+    for batch_ids in ([*running, old], [*running, old], running, running):
+        lookup.look(batch_ids)
+    asked = [parse_qs(urlsplit(entry.path).query) for entry in sandbox.counters.log if "/batches?" in entry.path]
+    reaches = [datetime.now(UTC) - datetime.fromisoformat(query["dateFrom"][0]) for query in asked]
+    assert [round(reach / timedelta(days=1)) for reach in reaches] == [7, 60, 0, 0]
 
 
 def test_old_ones_are_read_once_and_listed_from_then_on(

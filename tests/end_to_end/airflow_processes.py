@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -39,9 +40,10 @@ class RunningAirflow:
     Tests see it as users do, through its REST API. Modules beside the DAGs can be imported in every process.
     """
 
-    def __init__(self, home: Path, dags: Path, environment: Mapping[str, str]) -> None:
-        """`environment` comes on top: connections, variables, settings."""
+    def __init__(self, home: Path, dags: Path, connections: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        """`connections` go into Airflow's database, as users have them; `environment` comes on top: settings."""
         self.home = home
+        self._connections = connections
         self._port = _free_port()
         self._environment = {**_inherited(), **_settings(home, dags, self._port), **environment}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -53,7 +55,11 @@ class RunningAirflow:
             stack.enter_context(self._http)
             stack.callback(self._reap)
             self._keeper = stack.enter_context(SessionKeeper())
-            self._migrate()
+            self._run("db", "migrate")
+            if self._connections:
+                file = self.home / "connections.json"
+                file.write_text(json.dumps(self._connections))
+                self._run("connections", "import", str(file))
             for component in COMPONENTS:
                 self.start(component)
             self.wait_until(self.is_healthy, 180, "Airflow is up")
@@ -174,10 +180,10 @@ class RunningAirflow:
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
         return "\n".join(path.read_text(errors="replace") for path in sorted(folder.rglob("*.log*")))
 
-    def _migrate(self) -> None:
-        with self._log("migrate").open("wb") as log:
+    def _run(self, *command: str) -> None:
+        with self._log(command[0]).open("wb") as log:
             done = subprocess.run(
-                [sys.executable, "-m", "airflow", "db", "migrate"],
+                [sys.executable, "-m", "airflow", *command],
                 env=self._environment,
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
@@ -185,7 +191,7 @@ class RunningAirflow:
                 stderr=subprocess.STDOUT,
                 check=False,
             )
-        assert done.returncode == 0, self.log_of("migrate")
+        assert done.returncode == 0, self.log_of(command[0])
 
     def _end(self, component: str, end: Callable[[Collection[int]], None]) -> None:
         process = self._processes.pop(component)

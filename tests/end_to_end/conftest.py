@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,12 +35,20 @@ def dags(airflow_home: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def airflow_environment() -> dict[str, str]:
-    """Connections and settings. A file of tests overrides this fixture with its own."""
+def airflow_connections() -> dict[str, Any]:
+    """The connections in Airflow's database. A file of tests overrides this fixture with its own."""
     return {}
 
 
 @pytest.fixture(scope="module")
-def running_airflow(airflow_home: Path, dags: Path, airflow_environment: dict[str, str]) -> Iterator[RunningAirflow]:
-    with RunningAirflow(airflow_home, dags, airflow_environment) as airflow:
+def airflow_environment() -> dict[str, str]:
+    """Settings. A file of tests overrides this fixture with its own."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def running_airflow(
+    airflow_home: Path, dags: Path, airflow_connections: dict[str, Any], airflow_environment: dict[str, str]
+) -> Iterator[RunningAirflow]:
+    with RunningAirflow(airflow_home, dags, airflow_connections, airflow_environment) as airflow:
         yield airflow

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,10 +35,10 @@ def dags(airflow_home: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def airflow_environment(store: Sandbox, airflow_home: Path) -> dict[str, str]:
+def airflow_connections(store: Sandbox, airflow_home: Path) -> dict[str, Any]:
     return {
-        "AIRFLOW_CONN_HVSMS_DEFAULT": json.dumps(store.airflow_connection),
-        "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(airflow_home / "warehouse.sqlite")}),
+        "hvsms_default": store.airflow_connection,
+        "warehouse": {"conn_type": "sqlite", "host": str(airflow_home / "warehouse.sqlite")},
     }
 
 

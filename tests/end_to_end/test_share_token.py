@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,13 +43,14 @@ def dags(airflow_home: Path, store: Sandbox) -> Path:
 
 
 @pytest.fixture(scope="module")
-def airflow_environment(store: Sandbox) -> dict[str, str]:
+def airflow_connections(store: Sandbox) -> dict[str, Any]:
     connection = store.airflow_connection
-    extra = {**connection["extra"], "share_token": True}
-    return {
-        "AIRFLOW_CONN_HVSMS_DEFAULT": json.dumps({**connection, "extra": extra}),
-        "AIRFLOW__CORE__PARALLELISM": "8",
-    }
+    return {"hvsms_default": {**connection, "extra": {**connection["extra"], "share_token": True}}}
+
+
+@pytest.fixture(scope="module")
+def airflow_environment() -> dict[str, str]:
+    return {"AIRFLOW__CORE__PARALLELISM": "8"}
 
 
 def test_eight_tasks_at_once_share_one_login(running_airflow: RunningAirflow, store: Sandbox) -> None:

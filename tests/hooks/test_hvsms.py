@@ -118,7 +118,7 @@ def test_share_token_may_be_said_in_the_ways_of_json_and_of_forms(
     hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, said: object, shares: bool
 ) -> None:
     extra = {**hvsms_connection["extra"], "share_token": said}
-    client = connect_with(monkeypatch, hvsms_connection, extra=extra)._connect(tries=1, may_share=True)
+    client = connect_with(monkeypatch, hvsms_connection, extra=extra).client_settings(may_share=True).connect()
     assert (client._login._shared is not None) is shares
 
 

@@ -241,3 +241,27 @@ def test_a_deferred_interval_that_is_not_over_is_looked_at_when_it_is(sandbox: S
         sensor.execute(soon)
     assert resume(sensor, deferral.value, soon) == []
     assert datetime.now(UTC) >= soon["data_interval_end"]
+
+
+@pytest.mark.parametrize("mode", [{"soft_fail": True}, {"never_fail": True}])
+def test_fail_modes_count_in_the_worker_of_a_deferrable_sensor_too(
+    sandbox: Sandbox, context: Any, mode: dict[str, bool]
+) -> None:
+    sensor = batch_sensor(batch_id="{{ nothing }}", deferrable=True, **mode)
+    sensor.batch_id = ""
+    with pytest.raises(AirflowSkipException, match="batch_id"):
+        sensor.execute(context)
+    with pytest.raises(AirflowSkipException, match="refused"):
+        sensor.execute_complete(context, {"status": "error", "message": "the login was refused"})
+    context["data_interval_start"] = context["data_interval_end"]
+    with pytest.raises(AirflowSkipException, match="data interval is empty"):
+        interval_sensor(deferrable=True, **mode).execute(context)
+
+
+def test_a_deferred_interval_sensor_waits_its_interval_before_it_looks_again(sandbox: Sandbox, context: Any) -> None:
+    start, _ = last_day(sandbox)
+    sandbox.store.add_batch(created=start, completed=None, size=5)
+    with pytest.raises(TaskDeferred) as deferred:
+        interval_sensor(deferrable=True, poke_interval=30).execute(context)
+    earliest = datetime.fromisoformat(deferred.value.trigger.not_before)
+    assert earliest > datetime.now(UTC) + timedelta(seconds=25)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import threading
 import time
@@ -14,8 +15,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.api.transport import TimeLimits
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
 from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchCompletedEventTrigger, HvsmsBatchTrigger
+from airflow_provider_hvsms.triggers.newest import newest_of
 
 
 def trigger(*batch_ids: str, **arguments: Any) -> HvsmsBatchTrigger:
@@ -26,6 +30,10 @@ async def first_event(waiting: HvsmsBatchTrigger | HvsmsBatchCompletedEventTrigg
     async for event in waiting.run():
         return event.payload
     raise AssertionError("a trigger ended without an event")
+
+
+def set_connection(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(connection))
 
 
 def run_all(*triggers: HvsmsBatchTrigger, meanwhile: Callable[[], Any] = lambda: None) -> list[Any]:
@@ -59,7 +67,7 @@ def _events_leave_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_watcher_is_left(hvsms_connection: dict[str, Any]) -> Iterator[None]:
     yield
-    wait_for(lambda: not [thread for thread in threading.enumerate() if thread.name == "hvsms-batch-watch"])
+    wait_for(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("hvsms-batch")])
 
 
 def test_the_event_comes_when_the_batch_is_completed(sandbox: Sandbox) -> None:
@@ -108,7 +116,8 @@ def test_many_triggers_share_one_login_and_one_request_a_poll(sandbox: Sandbox) 
         for batch_id in batch_ids:
             sandbox.store.complete_batch(batch_id)
 
-    events = run_all(*map(trigger, batch_ids), meanwhile=watch_and_complete)
+    triggers = [trigger(batch_id, poll_interval=0.3) for batch_id in batch_ids]
+    events = run_all(*triggers, meanwhile=watch_and_complete)
     assert [event["batches"][0]["id"] for event in events] == batch_ids
     assert sum(sandbox.counters.logins.values()) == 1
     assert sandbox.counters.requests["batch"] <= 2 * len(batch_ids)
@@ -204,7 +213,8 @@ def test_a_batch_that_is_deleted_while_it_is_waited_for_fails_and_is_named(sandb
 def test_while_the_service_is_down_no_trigger_is_lost_and_the_log_says_so_once(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("airflow_provider_hvsms.api.transport.TimeLimits.tries", 1)
+    one_try = functools.partial(TimeLimits, tries=1)
+    monkeypatch.setattr("airflow_provider_hvsms.hooks.hvsms.TimeLimits", one_try)
     batch_id = sandbox.store.start_batch(size=10, seconds=0)
     sandbox.faults.add(Fault.server_error(503), times=4, path="/batches")
     [event] = run_all(trigger(batch_id))
@@ -395,6 +405,154 @@ def test_following_goes_on_when_the_connection_is_mended(
         return await asyncio.wait_for(task, timeout=10)
 
     assert asyncio.run(story())["id"] == batch_id
+
+
+def test_a_trigger_made_after_the_connection_was_corrected_does_not_wait_with_the_others(
+    sandbox: Sandbox, hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+    set_connection(monkeypatch, {**hvsms_connection, "host": "http://127.0.0.1:1"})
+
+    async def story() -> Any:
+        stuck = asyncio.create_task(first_event(trigger(batch_id)))
+        await asyncio.sleep(0.5)
+        set_connection(monkeypatch, hvsms_connection)
+        event = await asyncio.wait_for(first_event(trigger(batch_id)), timeout=10)
+        stuck.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await stuck
+        return event
+
+    monkeypatch.setattr("airflow_provider_hvsms.hooks.hvsms.TimeLimits", functools.partial(TimeLimits, tries=1))
+    assert asyncio.run(story())["status"] == "success"
+
+
+def test_a_refused_login_is_tried_once_more_with_what_the_connection_says_by_then(
+    sandbox: Sandbox, hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_connection(monkeypatch, {**hvsms_connection, "password": "rotated away"})
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+    sandbox.faults.add(Fault.slow(0.5), path="token")
+
+    def rotate() -> None:
+        wait_for(lambda: sandbox.faults.pending == 0)
+        set_connection(monkeypatch, hvsms_connection)
+
+    [event] = run_all(trigger(batch_id), meanwhile=rotate)
+    assert event["status"] == "success"
+    assert sandbox.counters.failed_logins == 1
+
+
+def test_a_wait_outlasts_a_secrets_backend_that_does_not_answer(
+    sandbox: Sandbox,
+    hvsms_connection: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    airflow_database: None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.connection._MIN_PAUSE", 0.1)
+    monkeypatch.delenv("AIRFLOW_CONN_HVSMS_DEFAULT")
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+
+    def answer_again() -> None:
+        wait_for(lambda: "did not find the connection 'hvsms_default'" in caplog.text)
+        set_connection(monkeypatch, hvsms_connection)
+
+    [event] = run_all(trigger(batch_id), meanwhile=answer_again)
+    assert event["status"] == "success"
+
+
+def test_triggers_that_start_together_look_the_connection_up_once(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+    looked_up: list[str] = []
+    look_up = HvsmsHook.get_connection
+
+    def counted(_: HvsmsHook, conn_id: str) -> Any:
+        looked_up.append(conn_id)
+        return look_up(conn_id)
+
+    monkeypatch.setattr(HvsmsHook, "get_connection", counted)
+    run_all(*[trigger(batch_id) for _ in range(50)])
+    assert len(looked_up) == 1
+
+
+@pytest.mark.parametrize("started_apart", [0.0, 0.03])
+def test_a_batch_is_looked_at_no_more_often_than_each_interval(sandbox: Sandbox, started_apart: float) -> None:
+    batch_ids = [sandbox.store.start_batch(size=10, seconds=None) for _ in range(2)]
+
+    async def story() -> None:
+        tasks = []
+        for batch_id in batch_ids:
+            tasks.append(asyncio.create_task(first_event(trigger(batch_id, poll_interval=0.1))))
+            await asyncio.sleep(started_apart)
+        await asyncio.to_thread(wait_for, lambda: sandbox.counters.reads >= 20)
+        for batch_id in batch_ids:
+            sandbox.store.complete_batch(batch_id)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(story())
+    for batch_id in batch_ids:
+        times = [entry.time for entry in sandbox.counters.log if entry.path.endswith(batch_id)]
+        assert len(times) - 2 <= (times[-1] - times[0]) / 0.1
+
+
+class SeveralStores:
+    """The state stores of assets that share a trigger, as Airflow 3.3 hands them over."""
+
+    def __init__(self, **by_name: StateStore) -> None:
+        self._by_name = by_name
+
+    async def aget(self, key: str) -> Any:
+        raise ValueError("Task has 2 concrete inlets and outlets")
+
+    async def aset(self, key: str, value: Any) -> None:
+        raise ValueError("Task has 2 concrete inlets and outlets")
+
+
+@pytest.mark.usefixtures("_events_leave_at_once")
+def test_two_assets_with_equal_watchers_get_their_events_and_keep_their_place(sandbox: Sandbox) -> None:
+    stores = {"one": StateStore(), "two": StateStore()}
+    batch_id = sandbox.store.start_batch(size=3, seconds=None)
+    both: Any = SeveralStores(**stores)
+    events = follow(following(both), sandbox, lambda: sandbox.store.complete_batch(batch_id))
+    assert [event["id"] for event in events] == [batch_id]
+    for store in stores.values():
+        assert follow(following(store), sandbox) == []
+
+
+def test_while_events_wait_only_the_newest_look_is_kept(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms._UNTIL_EVENT_LEFT", 0.02)
+    batch_ids = [sandbox.store.start_batch(size=1, seconds=None) for _ in range(40)]
+    taken = 0
+
+    async def counted(stream: Any) -> Any:
+        nonlocal taken
+        async for look in newest_of(stream):
+            taken += 1
+            yield look
+
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms.newest_of", counted)
+
+    def complete() -> None:
+        for batch_id in batch_ids:
+            sandbox.store.complete_batch(batch_id)
+        wait_for_looks(sandbox, 80)
+
+    events = follow(following(poll_interval=0.02), sandbox, complete)
+    assert sorted(event["id"] for event in events) == sorted(batch_ids)
+    assert taken < sandbox.counters.reads - 10
+
+
+@pytest.mark.usefixtures("_events_leave_at_once")
+def test_the_place_that_an_earlier_version_noted_is_understood(sandbox: Sandbox) -> None:
+    store = StateStore()
+    store.values["hvsms_announced_batches"] = {
+        batch.id: batch.creation_time.isoformat() for batch in sandbox.store.batches
+    }
+    new = sandbox.store.start_batch(size=3, seconds=0)
+    assert [event["id"] for event in follow(following(store), sandbox)] == [new]
 
 
 def test_an_interval_of_zero_is_refused() -> None:
