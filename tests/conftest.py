@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
+import importlib.util
 import json
 import logging
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +31,9 @@ import pytest  # noqa: E402 - see above
 import sqlalchemy as sa  # noqa: E402
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
+
+SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+"""Where the servers of the system's packages are."""
 
 
 class ManualClock:
@@ -141,15 +149,61 @@ def duckdb_warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuckDbW
     return DuckDbWarehouse(connection)
 
 
-@pytest.fixture
-def mysql_warehouse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    """A new database of the MySQL or MariaDB server whose URL is in `HVSMS_TEST_MYSQL`: `mysql://root:@127.0.0.1:3306`.
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[str]:
+    """The URL of the server that `HVSMS_TEST_MYSQL` names, or of a MariaDB of the tests' own."""
+    if not importlib.util.find_spec("MySQLdb"):
+        pytest.skip("the driver is missing: pip install 'airflow-provider-hvsms[test-mysql]'")
+    if "HVSMS_TEST_MYSQL" in os.environ:
+        yield os.environ["HVSMS_TEST_MYSQL"]
+        return
+    if not shutil.which("mariadbd", path=SYSTEM_PATH):
+        pytest.skip("no MariaDB is installed (mariadb-server), and HVSMS_TEST_MYSQL names no MySQL server")
+    with tempfile.TemporaryDirectory(prefix="hvsms-mariadb-") as folder:
+        yield from _mariadb(Path(folder))
 
-    It needs `apache-airflow-providers-mysql`.
-    """
-    if "HVSMS_TEST_MYSQL" not in os.environ:
-        pytest.skip("HVSMS_TEST_MYSQL names no MySQL server")
-    server = sa.engine.make_url(os.environ["HVSMS_TEST_MYSQL"])
+
+def _mariadb(folder: Path) -> Iterator[str]:
+    user = [f"--user={getpass.getuser()}"]
+    install = ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]
+    environment = {**os.environ, "PATH": SYSTEM_PATH}
+    data = f"--datadir={folder / 'data'}"
+    subprocess.run([*install, data, *user], env=environment, check=True, capture_output=True)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    options = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}", f"--tmpdir={folder}"]
+    server = subprocess.Popen(
+        ["mariadbd", "--no-defaults", data, *options, *user],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"mysql://root:@127.0.0.1:{port}"
+    try:
+        _wait_until_it_answers(sa.create_engine(url))
+        yield url
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _wait_until_it_answers(engine: sa.engine.Engine) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            engine.connect().close()
+        except sa.exc.OperationalError:
+            assert time.monotonic() < deadline, "MariaDB did not start"
+            time.sleep(0.1)
+        else:
+            break
+
+
+@pytest.fixture
+def mysql_warehouse(mysql_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """A new database of MySQL or MariaDB."""
+    server = sa.engine.make_url(mysql_server)
     engine = sa.create_engine(server.set(database=None))
     name = f"warehouse_{os.urandom(4).hex()}"
     with engine.begin() as connection:

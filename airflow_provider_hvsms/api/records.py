@@ -22,6 +22,7 @@ AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # What no database can hold must show here, where the record can be named and quarantined.
 WholeNumber = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_MAX_COST = Decimal(10**12)
 
 ItemT = TypeVar("ItemT")
 
@@ -66,9 +67,13 @@ def _normalise_time(record: msgspec.Struct, field: str, moment: datetime | None)
         raise ValueError(f"`{field}` lies outside the years 1 to 9999 in UTC") from None
 
 
-def _require_finite(cost: Decimal | None) -> None:
-    if cost is not None and not cost.is_finite():
+def _check_cost(cost: Decimal | None) -> None:
+    if cost is None:
+        return
+    if not cost.is_finite():
         raise ValueError("`cost` is not a finite number")
+    if abs(cost) >= _MAX_COST:
+        raise ValueError("`cost` has more than twelve digits before its decimal places")
 
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -99,7 +104,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         _null_is_empty(self, "to")
         _normalise_time(self, "creation_time", self.creation_time)
         _normalise_time(self, "last_modified_time", self.last_modified_time)
-        _require_finite(self.cost)
+        _check_cost(self.cost)
 
 
 class RejectedRecipient(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -136,7 +141,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         _null_is_empty(self, "rejected")
         _normalise_time(self, "creation_time", self.creation_time)
         _normalise_time(self, "last_modified_time", self.last_modified_time)
-        _require_finite(self.cost)
+        _check_cost(self.cost)
 
 
 class OptOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -164,7 +169,7 @@ class StatusTotal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             force_setattr(self, "count", 0)
         if self.error_code_counts is None:
             force_setattr(self, "error_code_counts", {})
-        _require_finite(self.cost)
+        _check_cost(self.cost)
 
 
 class StatusTotals(msgspec.Struct, frozen=True, kw_only=True):

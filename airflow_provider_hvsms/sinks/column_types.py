@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_hvsms.sinks.rows import Kind
+from airflow_provider_hvsms.sinks.rows import Column, Kind
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
@@ -38,18 +38,25 @@ def _variants(
     return usual
 
 
+_TEXT_KEYS = ("postgresql", "sqlite", "duckdb")
 _MYSQL = ("mysql", "mariadb")
 # Whatever the database's own character set is; and 'Sent' is not 'sent'.
 _EXACT: dict[str, Any] = {"charset": "utf8mb4", "collation": "utf8mb4_bin"}
 
-COLUMN_TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
-    # MySQL and others need a length for a key, and the four of the statuses must not be too long together.
-    Kind.ID: _variants(
-        _variants(sa.String(180), sa.Text(), ("postgresql", "sqlite", "duckdb")), mysql.VARCHAR(180, **_EXACT), _MYSQL
-    ),
+
+def column_type(column: Column) -> sa.types.TypeEngine[Any]:
+    """The type of a column, which each dialect writes in its own way."""
+    if column.kind is not Kind.ID:
+        return _TYPES[column.kind]
+    # MySQL and others need a length for a key, and those of one key must not be too long together.
+    usual = _variants(sa.String(column.length), sa.Text(), _TEXT_KEYS)
+    return _variants(usual, mysql.VARCHAR(column.length, **_EXACT), _MYSQL)
+
+
+_TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     Kind.TEXT: _variants(sa.Text(), mysql.TEXT(**_EXACT), _MYSQL),
     Kind.WHOLE_NUMBER: sa.BigInteger(),
-    Kind.MONEY: sa.Numeric(12, 6),
+    Kind.MONEY: sa.Numeric(18, 6),
     Kind.TIME: UtcTime(),
     Kind.JSON: _variants(sa.Text(), mysql.LONGTEXT(**_EXACT), _MYSQL),
 }

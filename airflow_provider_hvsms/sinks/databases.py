@@ -29,9 +29,18 @@ DATABASES: dict[str, type[Database]] = {
 
 def open_database(hook: DbApiHook) -> Database:
     """The database behind a hook. Its connections are the hook's own, its SQL is its SQLAlchemy dialect's."""
-    options = {"creator": hook.get_conn, "poolclass": NullPool, "hide_parameters": True, "future": True}
     try:
-        kind = DATABASES.get(hook.dialect_name, Database)
-        return kind(kind.create_engine(hook, **options))
+        return _open(DATABASES.get(hook.dialect_name, Database), hook)
     except (NoSuchModuleError, ArgumentError, ImportError, NotImplementedError):
-        return Unknown(Unknown.create_engine(hook, **options))
+        return _open(Unknown, hook)
+
+
+def _open(kind: type[Database], hook: DbApiHook) -> Database:
+    engine = kind.create_engine(
+        hook,
+        creator=lambda: kind.prepare_session(hook.get_conn()),
+        poolclass=NullPool,
+        hide_parameters=True,
+        future=True,
+    )
+    return kind(engine)

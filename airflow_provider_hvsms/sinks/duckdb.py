@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, registry
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.sinks.database import Upserting
 from airflow_provider_hvsms.sinks.rows import Row
@@ -70,7 +71,10 @@ class DuckDb(Upserting):
         with self._one_at_a_time, super().transaction(connection, target):
             yield
 
-    def fill(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
+    def is_permanent(self, error: DBAPIError) -> bool:
+        return type(error.orig).__name__ not in _PASSING
+
+    def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         names = stage.columns.keys()
         paths: sa.ColumnElement[Any] = sa.literal_column(str([f"$[{position}]" for position in range(len(names))]))
         records = sa.func.unnest(sa.func.json_extract(sa.bindparam("page"), sa.literal_column("'$[*]'")))
@@ -83,6 +87,12 @@ class DuckDb(Upserting):
     def columns(self, connection: sa.engine.Connection, table: sa.Table) -> list[str]:
         columns = sa.func.duckdb_columns().table_valued("column_name", *_WHERE)
         return list(connection.execute(sa.select(columns.c.column_name).where(_is_of(columns, table))).scalars())
+
+    def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, str]:
+        columns = sa.func.duckdb_columns().table_valued("column_name", "data_type", *_WHERE)
+        found = sa.select(columns.c.column_name, columns.c.data_type).where(_is_of(columns, table))
+        types = {name: data_type.partition("(")[0] for name, data_type in connection.execute(found)}
+        return {name: _FAMILIES.get(data_type, "other") for name, data_type in types.items()}
 
     def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
         constraints = sa.func.duckdb_constraints().table_valued("constraint_type", "constraint_column_names", *_WHERE)
@@ -100,6 +110,15 @@ class DuckDb(Upserting):
         return postgresql.insert(target)
 
 
+_PASSING = frozenset({"IOException", "TransactionException", "OutOfMemoryException", "ConnectionException"})
+"""DuckDB's errors about trouble that may pass, such as a file that another process has open."""
+
+_FAMILIES = {
+    **dict.fromkeys(("VARCHAR", "JSON", "ENUM"), "text"),
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DECIMAL", "FLOAT", "DOUBLE"), "number"),
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "DATETIME"), "time"),
+}
+
 _WHERE = ("database_name", "schema_name", "table_name")
 
 registry.register("hvsms_duckdb", __name__, DuckDbDialect.__name__)
@@ -113,5 +132,5 @@ def _is_of(catalogue: sa.sql.FromClause, table: sa.Table) -> sa.ColumnElement[bo
     return sa.and_(
         catalogue.c.database_name == sa.func.current_database(),
         catalogue.c.schema_name == (table.schema or sa.func.current_schema()),
-        catalogue.c.table_name == table.name,
+        sa.func.lower(catalogue.c.table_name) == sa.func.lower(table.name),  # as DuckDB compares names
     )

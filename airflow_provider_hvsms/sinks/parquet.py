@@ -14,7 +14,7 @@ from airflow_provider_hvsms.sinks.formats import FileFormat, RowWriter
 from airflow_provider_hvsms.sinks.rows import Column, Kind, Row
 
 _CODECS = ("snappy", "gzip", "brotli", "zstd", "lz4", "none")
-_MONEY = decimal.Context(prec=12, rounding=decimal.ROUND_HALF_EVEN)
+_MONEY = decimal.Context(prec=18, rounding=decimal.ROUND_HALF_EVEN)
 _MONEY_STEP = Decimal("0.000001")
 
 
@@ -27,7 +27,7 @@ class ValueDoesNotFit(FinalError):
 
 
 class Parquet(FileFormat):
-    """`string`, `int64`, `decimal128(12, 6)`, `timestamp[us, UTC]`; every column may be null.
+    """`string`, `int64`, `decimal128(18, 6)`, `timestamp[us, UTC]`; every column may be null.
 
     Money with more than six digits behind the point is rounded half to even.
 
@@ -83,7 +83,7 @@ def _type_of(kind: Kind, arrow: Any) -> Any:
         case Kind.WHOLE_NUMBER:
             return arrow.int64()
         case Kind.MONEY:
-            return arrow.decimal128(12, 6)
+            return arrow.decimal128(18, 6)
         case Kind.TIME:
             return arrow.timestamp("us", "UTC")
         case _:

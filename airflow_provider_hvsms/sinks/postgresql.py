@@ -2,45 +2,110 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.sinks.database import Upserting
 from airflow_provider_hvsms.sinks.driver import KIND, driver_cursor
+from airflow_provider_hvsms.sinks.proof import UnsuitableDatabase
 from airflow_provider_hvsms.sinks.rows import Kind, Row
 
 
 class Postgresql(Upserting):
     """PostgreSQL, by COPY where the driver can: psycopg, psycopg2."""
 
+    max_name_bytes = 63
+
+    @staticmethod
+    def prepare_session(dbapi_connection: Any) -> Any:
+        """Rows as tuples, transactions, and UTC for columns that keep no zone, whatever the connection's extra says."""
+        dbapi_connection.autocommit = False
+        if hasattr(dbapi_connection, "row_factory"):  # psycopg 3
+            dbapi_connection.row_factory = _tuple_row()
+        else:
+            dbapi_connection.cursor_factory = None
+        with closing(dbapi_connection.cursor()) as cursor:
+            cursor.execute("SET TIME ZONE 'UTC'")
+        dbapi_connection.commit()
+        return dbapi_connection
+
+    def is_permanent(self, error: DBAPIError) -> bool:
+        state = str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None))
+        return state[:2] in _PERMANENT_CLASSES or state in _PERMANENT_STATES
+
     @contextmanager
     def transaction(self, connection: sa.engine.Connection, target: sa.Table) -> Iterator[None]:
-        lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"hvsms:{target.fullname}"))
         with super().transaction(connection, target):
             # Two loads that create the table, or upsert the same rows in another order, would block each other.
-            connection.execute(sa.select(lock))
+            name = f"hvsms:{_schema_of(connection, target)}.{target.name}"
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(name))))
             yield
 
-    def fill(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
+    def check_stage(self, connection: sa.engine.Connection, stage: sa.Table) -> None:
+        """Refuse a pooler that gives each transaction another session: the staging table would be in only one.
+
+        A second connection in a transaction takes up the session that a pooler gave back.
+        """
+        before = _backend(connection)
+        connection.rollback()
+        with self.engine.connect() as other:
+            theirs = _backend(other)
+            after = _backend(connection)
+            connection.rollback()
+        if before == theirs or before != after:
+            raise UnsuitableDatabase(
+                "The connection goes through a pooler that gives each transaction another session, such as PgBouncer "
+                "with pool_mode = transaction; a load needs one session from its beginning to its end. Nothing was "
+                "read or written. Connect to PostgreSQL itself, or to a pool with pool_mode = session."
+            )
+
+    def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, str]:
+        """None: trying the merge tells more."""
+        return {}
+
+    def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         with driver_cursor(connection) as cursor:
             copy = next((copy for method, copy in _COPIES.items() if hasattr(cursor, method)), None)
             if copy:
                 copy(cursor, _copy_statement(connection, stage), as_csv(rows))
         if not copy:
-            super().fill(connection, stage, [tuple(map(_without_nul, row)) for row in rows])
+            super().stage_rows(connection, stage, [tuple(map(_without_nul, row)) for row in rows])
 
     def _sorted_fast(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         return sa.collate(column, "C") if column.info[KIND] is Kind.ID else column
 
     def _upsert(self, target: sa.Table) -> Any:
         return postgresql.insert(target)
+
+
+def _backend(connection: sa.engine.Connection) -> int:
+    return int(connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one())
+
+
+def _schema_of(connection: sa.engine.Connection, target: sa.Table) -> str:
+    """The schema of the table that the name stands for, or in which it would be created."""
+    quoted = sa.cast(sa.literal(connection.dialect.identifier_preparer.format_table(target)), sa.Text())
+    relations = sa.table("pg_class", sa.column("oid"), sa.column("relnamespace"))
+    schemas = sa.table("pg_namespace", sa.column("oid"), sa.column("nspname"))
+    found = (
+        sa.select(schemas.c.nspname)
+        .select_from(relations.join(schemas, schemas.c.oid == relations.c.relnamespace))
+        .where(relations.c.oid == sa.func.to_regclass(quoted))
+    )
+    return str(connection.scalar(found) or target.schema or connection.scalar(sa.select(sa.func.current_schema())))
+
+
+def _tuple_row() -> Any:
+    return importlib.import_module("psycopg.rows").tuple_row
 
 
 def as_csv(rows: Sequence[Row]) -> bytes:
@@ -69,6 +134,12 @@ def _copy_by_psycopg(cursor: Any, statement: str, data: bytes) -> None:
 def _without_nul(value: Any) -> Any:
     return value.replace("\x00", _INSTEAD_OF_NUL) if isinstance(value, str) and "\x00" in value else value
 
+
+_PERMANENT_CLASSES = frozenset({"0A", "22", "23", "28", "2B", "3D", "3F", "42", "44", "54"})
+"""Of SQLSTATE: features, data, constraints, authorization, missing databases and schemas, rights, limits."""
+
+_PERMANENT_STATES = frozenset({"25006", "55000"})
+"""A session that may only read, and a constraint that cannot be upserted by."""
 
 _COPIES: dict[str, Callable[[Any, str, bytes], None]] = {"copy_expert": _copy_by_psycopg2, "copy": _copy_by_psycopg}
 """By the method of the driver's cursor."""

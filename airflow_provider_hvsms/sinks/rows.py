@@ -24,7 +24,7 @@ class Kind(enum.Enum):
     TEXT = "text"
     WHOLE_NUMBER = "whole number"
     MONEY = "money"
-    """`Decimal`, 12 digits, 6 of them behind the point."""
+    """`Decimal`, 18 digits, 6 of them decimal places."""
     TIME = "time"
     """An aware datetime in UTC."""
     JSON = "json"
@@ -33,8 +33,14 @@ class Kind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Column:
+    """A column.
+
+    :param length: characters that an id has at most, for databases whose keys need a length.
+    """
+
     name: str
     kind: Kind
+    length: int = 180
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -210,9 +216,9 @@ STATUSES = Layout(
         Column("window_start", Kind.TIME),
         Column("window_end", Kind.TIME),
         Column("batch_id", Kind.ID),
-        Column("direction", Kind.ID),
-        Column("phone_numbers", Kind.ID),
-        Column("status", Kind.ID),
+        Column("direction", Kind.ID, length=32),
+        Column("phone_numbers", Kind.ID, length=255),
+        Column("status", Kind.ID, length=64),
         Column("count", Kind.WHOLE_NUMBER),
         Column("cost", Kind.MONEY),
         Column("error_code_counts", Kind.JSON),

@@ -6,6 +6,7 @@ touched. At the end one short transaction creates the target if it is missing an
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,43 +15,63 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_hvsms.api.errors import FinalError
+from airflow_provider_hvsms.api.errors import FinalError, PassingError
 from airflow_provider_hvsms.api.transport import redact
-from airflow_provider_hvsms.sinks.column_types import COLUMN_TYPES
-from airflow_provider_hvsms.sinks.database import Database
+from airflow_provider_hvsms.sinks.column_types import column_type
+from airflow_provider_hvsms.sinks.database import SEQUENCE, CommitUnknown, Database, close_quietly, family_of
 from airflow_provider_hvsms.sinks.databases import open_database
 from airflow_provider_hvsms.sinks.driver import KIND
-from airflow_provider_hvsms.sinks.rows import REJECTS, Layout, Row
+from airflow_provider_hvsms.sinks.proof import prove
+from airflow_provider_hvsms.sinks.rows import REJECTS, Kind, Layout, Row
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 
 class TableMismatch(FinalError):
-    """The target table exists, and is not one that these rows fit into."""
+    """The target table exists, and is not one that these rows fit into; or its name cannot be a table's."""
 
 
-class LoadFailed(Exception):
-    """The database refused a statement; the target is as it was."""
+class LoadRefused(FinalError):
+    """The database refused a statement, and would again."""
+
+
+class LoadFailed(PassingError):
+    """The database could not carry out a statement this time."""
 
 
 @contextmanager
 def open_table(hook: DbApiHook, table: str, layout: Layout[Any], *, with_rejects: bool = False) -> Iterator[SqlSink]:
     """Check the table and make ready to take rows. Left without `finish`, the table stays as it was.
 
+    The merge is tried with no rows, so that a missing right or a column of another type shows before anything is read.
+
     :param hook: reaches the database.
     :param table: the table's name, or `schema.table`. Quoted by the dialect, so any other character is only a name.
     :param with_rejects: keep a second table, `<table>_rejects`, for records that could not be read.
     :raises TableMismatch: it exists with other columns or another key.
-    :raises LoadFailed: the database refused a statement.
+    :raises UnsuitableDatabase: the database does not do what a load relies on.
+    :raises LoadRefused: the database refused a statement, and would again.
+    :raises LoadFailed: the database could not carry out a statement this time.
     """
     targets = [_Target(table, layout)] + ([_Target(f"{table}_rejects", REJECTS)] if with_rejects else [])
+    database = open_database(hook)
     try:
-        database = open_database(hook)
         with database.engine.connect() as connection:
-            yield SqlSink(database, connection, targets)
+            sink = SqlSink(database, connection, targets)
+            try:
+                sink.prepare()
+                yield sink
+            finally:
+                sink.close()
+    except CommitUnknown as unknown:
+        raise LoadFailed(
+            f"{_explain(table, unknown.__cause__)} The connection was lost while the load was committed, so it may "
+            "have arrived or not. Run it again: it gives the same table in both cases."
+        ) from None
     except DBAPIError as error:
-        raise LoadFailed(_explain(table, error)) from None
+        kind = LoadRefused if database.is_permanent(error) else LoadFailed
+        raise kind(f"{_explain(table, error)} The table is as it was before.") from None
 
 
 class SqlSink:
@@ -60,22 +81,47 @@ class SqlSink:
         self._database = database
         self._connection = connection
         self._targets = targets
-        for target in targets:
-            target.prepare(database, connection)
-        self._stages = [target.create_stage(connection) for target in targets]
+        self._stages: list[sa.Table] = []
+        self._sequence = itertools.count()
+
+    def prepare(self) -> None:
+        """Check the targets, create the staging tables, and try the merge with no rows."""
+        database, connection = self._database, self._connection
+        with self._transaction():
+            there = [target for target in self._targets if target.check(database, connection)]
+        for target in self._targets:
+            self._stages.append(target.create_stage(database, connection))
+            database.check_stage(connection, self._stages[-1])
+        if database.is_generic:
+            self._targets[0].prove(database, connection, self._stages[0])
+        for target, stage in zip(self._targets, self._stages, strict=True):
+            if target in there:
+                target.take(database, connection, stage, is_new=False)
+                connection.rollback()
 
     def add(self, rows: list[Row], rejects: list[Row]) -> None:
         for stage, some in zip(self._stages, (rows, rejects), strict=False):
             if some:
-                self._database.fill(self._connection, stage, some)
+                numbered = [(number, *row) for number, row in zip(self._sequence, some, strict=False)]
+                self._database.stage_rows(self._connection, stage, numbered)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         database, connection = self._database, self._connection
-        with database.transaction(connection, self._targets[0].table):
+        with self._transaction():
             missing = [target for target in self._targets if not database.columns(connection, target.table)]
             with database.created(connection, [target.table for target in missing]):
                 for target, stage in zip(self._targets, self._stages, strict=True):
                     target.take(database, connection, stage, is_new=target in missing)
+
+    def close(self) -> None:
+        """Drop the staging tables."""
+        close_quietly(self._connection, self._stages)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """One lock covers the rejects too: they are always of the same load."""
+        with self._database.transaction(self._connection, self._targets[0].table):
+            yield
 
 
 class _Target:
@@ -85,24 +131,34 @@ class _Target:
         schema, _, own_name = name.rpartition(".")
         if not own_name.removesuffix("_rejects").strip():
             raise TableMismatch(f"table is {name!r}: give the table a name.")
-        self.table = sa.Table(own_name, sa.MetaData(), *_columns(layout, keyed=True), schema=schema or None)
+        self._schema = schema or None
         self._layout = layout
+        self.table = self._make_table(own_name)
 
-    def prepare(self, database: Database, connection: sa.engine.Connection) -> None:
-        """Refuse a table that the rows do not fit into, or that could not be created."""
-        with database.transaction(connection, self.table):
-            columns = database.columns(connection, self.table)
-            if columns:
-                self._check_columns(columns)
-                self._check_key(database, connection)
-            else:
-                # It shows now, and not after an hour of reading, if a schema or right is missing.
-                database.rehearse(connection, self.table)
+    def check(self, database: Database, connection: sa.engine.Connection) -> bool:
+        """Refuse a table that the rows do not fit into, or that could not be created; return whether it exists."""
+        self._check_name(database)
+        columns = database.columns(connection, self.table)
+        if columns:
+            self._check_columns(columns)
+            self._check_types(database, connection)
+            self._check_key(database, connection)
+        else:
+            # It shows now, and not after an hour of reading, if a schema or right is missing.
+            database.check_creatable(connection, self.table)
+        return bool(columns)
 
-    def create_stage(self, connection: sa.engine.Connection) -> sa.Table:
+    def create_stage(self, database: Database, connection: sa.engine.Connection) -> sa.Table:
         stage = sa.Table(
             f"hvsms_stage_{uuid.uuid4().hex[:12]}",
             sa.MetaData(),
+            sa.Column(
+                SEQUENCE,
+                sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+                primary_key=database.stage_has_key,
+                autoincrement=False,
+                info={KIND: Kind.WHOLE_NUMBER},
+            ),
             *_columns(self._layout, keyed=False),
             prefixes=["TEMPORARY"],
         )
@@ -110,11 +166,25 @@ class _Target:
         connection.commit()
         return stage
 
+    def prove(self, database: Database, connection: sa.engine.Connection, stage: sa.Table) -> None:
+        prove(database, connection, self._layout, self._make_table, stage)
+
     def take(self, database: Database, connection: sa.engine.Connection, stage: sa.Table, *, is_new: bool) -> None:
         """Bring the table to the staged state."""
         statements = database.insert if is_new else database.merge
         for statement in statements(self.table, stage, self._layout):
             connection.execute(statement)
+
+    def _make_table(self, name: str) -> sa.Table:
+        return sa.Table(name, sa.MetaData(), *_columns(self._layout, keyed=True), schema=self._schema)
+
+    def _check_name(self, database: Database) -> None:
+        longest = database.max_name_bytes
+        if longest is not None and len(self.table.name.encode()) > longest:
+            raise TableMismatch(
+                f"The table name {self.table.name!r} is too long for this database: it takes {longest} bytes, and "
+                "would cut off the rest. Nothing was written. Give the table a shorter name."
+            )
 
     def _check_columns(self, columns: Iterable[str]) -> None:
         there, wanted = set(columns), set(self._layout.names)
@@ -130,20 +200,27 @@ class _Target:
             "Nothing was written. Name another table, or change this one to the documented columns."
         )
 
+    def _check_types(self, database: Database, connection: sa.engine.Connection) -> None:
+        families = database.type_families(connection, self.table)
+        for column in self._layout.columns:
+            wanted, found = family_of(column.kind), families.get(column.name)
+            if found not in (None, wanted):
+                raise TableMismatch(
+                    f"Table {self.table.fullname!r} exists with column {column.name!r} of a type for {found} values; "
+                    f"it must be one for {wanted}. Nothing was written. Change it to the documented type."
+                )
+
     def _check_key(self, database: Database, connection: sa.engine.Connection) -> None:
-        complaint = database.key_complaint(connection, self.table, self._layout.key)
-        if complaint:
-            raise TableMismatch(f"Table {self.table.fullname!r} exists {complaint}")
+        problem = database.key_problem(connection, self.table, self._layout.key)
+        if problem:
+            raise TableMismatch(f"Table {self.table.fullname!r} exists {problem}")
 
 
-def _explain(table: str, error: DBAPIError) -> str:
+def _explain(table: str, error: BaseException | None) -> str:
     # The further lines of a driver's message may hold a whole row: numbers and texts.
-    cause = error.orig or error
-    first_line = str(cause).strip().partition("\n")[0]
-    return (
-        f"The database refused a statement for table {table!r}: {type(cause).__name__}: {redact(first_line)}. "
-        "The table is as it was before."
-    )
+    cause = getattr(error, "orig", None) or error
+    first_line = redact(str(cause).strip().partition("\n")[0]).removesuffix(".")
+    return f"The database refused a statement for table {table!r}: {type(cause).__name__}: {first_line}."
 
 
 def _columns(layout: Layout[Any], *, keyed: bool) -> list[sa.Column[Any]]:
@@ -151,7 +228,7 @@ def _columns(layout: Layout[Any], *, keyed: bool) -> list[sa.Column[Any]]:
     return [
         sa.Column(
             column.name,
-            COLUMN_TYPES[column.kind],
+            column_type(column),
             primary_key=column.name in keys,
             nullable=column.name not in keys,
             info={KIND: column.kind},

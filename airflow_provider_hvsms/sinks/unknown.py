@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,10 @@ class Unknown(Database):
         except DBAPIError:
             connection.rollback()
             return []
+
+    def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, str]:
+        """None are known."""
+        return {}
 
 
 registry.register("hvsms_any", __name__, AnyDialect.__name__)

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from tests.end_to_end.airflow_processes import CHECKOUT, RunningAirflow
+
+# Airflow 3.3 brought the state of assets; before, a watcher that starts again begins from now.
+KEEPS_PLACE = tuple(map(int, version("apache-airflow").split(".")[:2])) >= (3, 3)
 
 EXAMPLES = ("hvsms_wait_for_batch", "hvsms_completed_batches")
 
@@ -113,11 +117,16 @@ def test_a_dag_runs_once_for_each_completed_batch_also_across_a_killed_triggerer
     looks = store.counters.requests["batches"]
     airflow.wait_until(lambda: store.counters.requests["batches"] > looks + 10, 60, "the place is noted")
     airflow.kill("triggerer")
-    missed = store.store.start_batch(size=7, seconds=None, rejected=0)
-    store.store.complete_batch(missed)
+    if KEEPS_PLACE:
+        missed = store.store.start_batch(size=7, seconds=None, rejected=0)
+        store.store.complete_batch(missed)
+    looks = store.counters.requests["batches"]
     airflow.start("triggerer")
-    airflow.wait_until(lambda: loaded(airflow_home).get(missed) == 7, 90, "what completed meanwhile is loaded")
-    completed += [missed, complete_one()]
+    if KEEPS_PLACE:
+        airflow.wait_until(lambda: loaded(airflow_home).get(missed) == 7, 90, "what completed meanwhile is loaded")
+        completed.append(missed)
+    airflow.wait_until(lambda: store.counters.requests["batches"] > looks + 2, 60, "the watcher looks at batches")
+    completed.append(complete_one())
     events = [event["extra"]["payload"]["id"] for event in airflow.asset_events()]
     assert sorted(events) == sorted(completed)
     assert len(airflow.runs("hvsms_completed_batches")) == len(completed)

@@ -22,7 +22,7 @@ from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 from airflow_provider_hvsms.api.records import Message, Reject
 from airflow_provider_hvsms.sinks import databases, postgresql
 from airflow_provider_hvsms.sinks.rows import BATCHES, MESSAGES, OPT_OUTS, REJECTS, STATUSES, Kind, Layout, Row
-from airflow_provider_hvsms.sinks.sql import LoadFailed, TableMismatch, open_table
+from airflow_provider_hvsms.sinks.sql import LoadRefused, TableMismatch, open_table
 from tests.conftest import Warehouse
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_postgres_keeps_exact_money_and_times_with_their_zone(postgres_warehouse
     assert postgres_warehouse.query(
         "SELECT data_type, numeric_precision, numeric_scale FROM information_schema.columns "
         "WHERE table_name = 'messages' AND column_name IN ('cost', 'creation_time') ORDER BY column_name"
-    ) == [("numeric", 12, 6), ("timestamp with time zone", None, None)]
+    ) == [("numeric", 18, 6), ("timestamp with time zone", None, None)]
 
 
 def test_sqlite_keeps_times_in_utc_in_a_form_that_its_functions_read(sqlite_warehouse: Warehouse) -> None:
@@ -189,7 +189,7 @@ def test_a_nul_character_is_kept_or_replaced_where_postgres_keeps_none(warehouse
 
 
 def test_money_is_exact_to_six_digits(warehouse: Warehouse) -> None:
-    costs = ["0.007", "-0.000001", "999999.999999", "-999999.999999", "0", "100000", "1E-6", "0.100000"]
+    costs = ["0.007", "-0.000001", "999999.999999", "-123456789.25", "0", "100000", "1E-6", "0.100000"]
     table().load(
         [rows(*(message(number, cost=Decimal(cost)) for number, cost in enumerate(costs)), message(9, cost=None))]
     )
@@ -280,7 +280,7 @@ def test_a_unique_index_is_as_good_as_a_primary_key(warehouse: Warehouse) -> Non
 
 
 def test_a_missing_schema_is_refused_before_anything_is_read(postgres_warehouse: Warehouse) -> None:
-    with pytest.raises(LoadFailed, match='schema "nowhere" does not exist'):
+    with pytest.raises(LoadRefused, match='schema "nowhere" does not exist'):
         table("nowhere.messages").load(unreadable())
 
 
@@ -328,12 +328,16 @@ def test_mysql_refuses_another_unique_key_before_anything_is_read(mysql_warehous
 
 
 @pytest.mark.parametrize("name", ["postgres", "duckdb", "mysql"])
-def test_a_value_that_does_not_fit_fails_the_load_without_showing_its_row(
+def test_in_a_table_of_an_earlier_version_a_cost_that_does_not_fit_fails_the_load_without_showing_its_row(
     request: pytest.FixtureRequest, name: str
 ) -> None:
     warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
-    load_is_refused(message(1, cost=Decimal("12345678.5"), text="a secret"))
-    assert warehouse.tables() == []
+    table().load([])
+    change = "MODIFY cost" if name == "mysql" else "ALTER COLUMN cost TYPE"
+    warehouse.run(f"ALTER TABLE messages {change} NUMERIC(12, 6)")
+    table().load([rows(message(1, cost=Decimal("999999.5")))])
+    load_is_refused(message(2, cost=Decimal("1234567.5"), text="a secret"))
+    assert warehouse.query("SELECT id FROM messages") == [("1",)]
 
 
 def test_a_first_load_that_is_refused_at_its_end_leaves_no_table(warehouse: Warehouse) -> None:
@@ -342,7 +346,7 @@ def test_a_first_load_that_is_refused_at_its_end_leaves_no_table(warehouse: Ware
 
 
 def load_is_refused(*messages: Message) -> None:
-    with pytest.raises(LoadFailed, match="The table is as it was before") as failure:
+    with pytest.raises(LoadRefused, match="The table is as it was before") as failure:
         table().load([rows(*messages)])
     shown = f"{failure.value} {failure.value.__cause__}"
     assert "650" not in shown

@@ -1,0 +1,112 @@
+"""A database that nothing is known of proves what a load relies on, before anything is read."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from airflow_provider_hvsms.api.errors import FinalError
+from airflow_provider_hvsms.api.transport import redact
+from airflow_provider_hvsms.sinks.database import Database
+from airflow_provider_hvsms.sinks.rows import Kind, Layout, Row
+
+_NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+_ROWS = 2
+
+
+class UnsuitableDatabase(FinalError):
+    """The database does not do what a load relies on."""
+
+
+def prove(
+    database: Database,
+    connection: sa.engine.Connection,
+    layout: Layout[Any],
+    make_table: Callable[[str], sa.Table],
+    stage: sa.Table,
+) -> None:
+    """Stage, merge and roll back two rows of a table of the proof's own, which is dropped again.
+
+    :param make_table: the layout's table under another name, in the target's schema.
+    :param stage: an empty staging table; it is empty again afterwards.
+    :raises UnsuitableDatabase: something did not come out as it must.
+    """
+    probe = make_table(f"hvsms_probe_{uuid.uuid4().hex[:12]}")
+    with _explaining():
+        probe.create(connection)
+        connection.commit()
+        try:
+            _prove_staging(database, connection, layout, stage)
+            _prove_rollback(database, connection, layout, probe, stage)
+            _prove_key(connection, layout, probe)
+        finally:
+            connection.rollback()
+            probe.drop(connection)
+            connection.execute(sa.delete(stage))
+            connection.commit()
+
+
+def _prove_staging(database: Database, connection: sa.engine.Connection, layout: Layout[Any], stage: sa.Table) -> None:
+    database.stage_rows(connection, stage, [(number, *_row(layout, number)) for number in range(_ROWS)])
+    _require(_count(connection, stage) == _ROWS, "a temporary table lost its rows when they were committed")
+
+
+def _prove_rollback(
+    database: Database, connection: sa.engine.Connection, layout: Layout[Any], probe: sa.Table, stage: sa.Table
+) -> None:
+    for statement in database.merge(probe, stage, layout):
+        connection.execute(statement)
+    _require(_count(connection, probe) == _ROWS, "rows did not arrive in a table")
+    connection.rollback()
+    _require(_count(connection, probe) == 0, "a rolled back transaction left its rows: the session commits by itself")
+
+
+def _prove_key(connection: sa.engine.Connection, layout: Layout[Any], probe: sa.Table) -> None:
+    row = dict(zip(layout.names, _row(layout, 0), strict=True))
+    connection.execute(sa.insert(probe), [row])
+    try:
+        connection.execute(sa.insert(probe), [row])
+    except DBAPIError:
+        return
+    raise UnsuitableDatabase(_refusal("two rows with the same primary key were accepted"))
+
+
+def _count(connection: sa.engine.Connection, table: sa.Table) -> int:
+    return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+
+
+def _row(layout: Layout[Any], number: int) -> Row:
+    values = {Kind.WHOLE_NUMBER: number, Kind.MONEY: Decimal("0.007"), Kind.TIME: _NOON, Kind.JSON: "{}"}
+    return tuple(values.get(column.kind, f"probe {number}") for column in layout.columns)
+
+
+def _require(holds: bool, problem: str) -> None:
+    if not holds:
+        raise UnsuitableDatabase(_refusal(problem))
+
+
+@contextmanager
+def _explaining() -> Iterator[None]:
+    try:
+        yield
+    except (FinalError, DBAPIError):
+        raise
+    except Exception as error:
+        # Drivers and dialects that do not fit together fail with anything.
+        line = redact(str(error).strip().partition("\n")[0])
+        raise UnsuitableDatabase(_refusal(f"{type(error).__name__}: {line}")) from error
+
+
+def _refusal(problem: str) -> str:
+    return (
+        f"Rows cannot be loaded into this database safely. It was tried with a table of the load's own: {problem}. "
+        "Nothing was read or written. Write to object storage instead, for example with "
+        "HvsmsMessagesToObjectStorageOperator, and load the files with the database's own COPY."
+    )
