@@ -21,6 +21,8 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
         """MySQL drops the fractions of seconds unless it is told to keep them."""
         if dialect.name in _MYSQL:
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        if dialect.name == "any":  # as the standard has it
+            return dialect.type_descriptor(sa.TIMESTAMP())
         return dialect.type_descriptor(sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: sa.engine.Dialect) -> datetime | None:

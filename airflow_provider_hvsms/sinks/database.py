@@ -81,29 +81,14 @@ class Database:
     def check_creatable(self, connection: sa.engine.Connection, target: sa.Table) -> None:
         """Try whether the missing target could be created, and leave none behind."""
         target.create(connection)
-        connection.rollback()
-        self._drop_if_there(connection, target)
+        target.drop(connection)
 
     @contextmanager
     def created(self, connection: sa.engine.Connection, targets: Sequence[sa.Table]) -> Iterator[None]:
         """Create the missing targets in the open transaction; they go with it if it fails."""
-        made: list[sa.Table] = []
-        try:
-            for target in targets:
-                target.create(connection)
-                made.append(target)
-            yield
-        except Exception:
-            connection.rollback()
-            for target in made:
-                self._drop_if_there(connection, target)
-            raise
-
-    def _drop_if_there(self, connection: sa.engine.Connection, target: sa.Table) -> None:
-        """Drop a table that a rollback left, as it does where creating one cannot be rolled back."""
-        if self.columns(connection, target):
-            target.drop(connection)
-            connection.commit()
+        for target in targets:
+            target.create(connection)
+        yield
 
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         """Add numbered rows, at least one, to the staging table and commit them."""
@@ -113,6 +98,10 @@ class Database:
 
     def check_stage(self, connection: sa.engine.Connection, stage: sa.Table) -> None:
         """Refuse a session that would lose the staging table, which was just created and committed."""
+
+    def stored_name(self, connection: sa.engine.Connection, table: sa.Table) -> str:
+        """The name of the table as the database wrote it down, if it exists."""
+        return table.name
 
     def columns(self, connection: sa.engine.Connection, table: sa.Table) -> list[str]:
         """The names of the table's columns; none if it does not exist."""
@@ -128,12 +117,18 @@ class Database:
 
     def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
         """The sets of columns that no two rows may share."""
+        return list(self._named_keys(connection, table).values())
+
+    def _named_keys(self, connection: sa.engine.Connection, table: sa.Table) -> dict[str | None, set[str]]:
         inspector = sa.inspect(connection)
         where = (table.name, table.schema)
-        primary = inspector.get_pk_constraint(*where)["constrained_columns"]
-        unique = [constraint["column_names"] for constraint in inspector.get_unique_constraints(*where)]
-        indexed = [index["column_names"] for index in inspector.get_indexes(*where) if index["unique"]]
-        return [set(primary), *map(set, unique), *({name or "" for name in names} for names in indexed)]
+        primary = inspector.get_pk_constraint(*where)
+        indexes = [index for index in inspector.get_indexes(*where) if index["unique"]]
+        return {
+            primary.get("name") or "": set(primary["constrained_columns"]),
+            **{one["name"]: {name or "" for name in one["column_names"]} for one in indexes},
+            **{one["name"]: set(one["column_names"]) for one in inspector.get_unique_constraints(*where)},
+        }
 
     def key_problem(self, connection: sa.engine.Connection, target: sa.Table, key: Sequence[str]) -> str | None:
         """What about the target's keys stands against a merge by `key`, as the end of "Table … exists …"."""

@@ -11,7 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_hvsms.sinks.database import LOCK_SECONDS, Database, merged, missing_key, read_in_order
+from airflow_provider_hvsms.sinks.database import (
+    LOCK_SECONDS,
+    CommitUnknown,
+    Database,
+    merged,
+    missing_key,
+    read_in_order,
+)
 from airflow_provider_hvsms.sinks.driver import converted, driver_cursor, insert_statement, utc_texts
 from airflow_provider_hvsms.sinks.rows import LOADED_AT, Kind, Layout, Row
 
@@ -54,6 +61,24 @@ class Mysql(Database):
         finally:
             with suppress(DBAPIError):  # without a connection there is no lock any more
                 connection.scalar(sa.select(sa.func.release_lock(lock)))
+
+    @contextmanager
+    def created(self, connection: sa.engine.Connection, targets: Sequence[sa.Table]) -> Iterator[None]:
+        """Drop what was created if the load fails, as a rollback does not."""
+        made: list[sa.Table] = []
+        try:
+            for target in targets:
+                target.create(connection)
+                made.append(target)
+            yield
+        except DBAPIError as error:
+            try:
+                connection.rollback()
+                for target in made:
+                    target.drop(connection)
+            except DBAPIError:
+                raise CommitUnknown from error
+            raise
 
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         with driver_cursor(connection) as cursor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -68,9 +68,21 @@ class Postgresql(Upserting):
                 "read or written. Connect to PostgreSQL itself, or to a pool with pool_mode = session."
             )
 
-    def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, str]:
-        """None: trying the merge tells more."""
-        return {}
+    def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
+        """Without keys that hold for some rows only, or not before the end of a transaction."""
+        indexes = sa.table(
+            "pg_index", *map(sa.column, ("indexrelid", "indrelid", "indimmediate", "indisvalid", "indpred"))
+        )
+        names = sa.table("pg_class", sa.column("oid"), sa.column("relname"))
+        unusable = sa.or_(~indexes.c.indimmediate, ~indexes.c.indisvalid, indexes.c.indpred.is_not(None))
+        found = connection.execute(
+            sa.select(names.c.relname)
+            .select_from(indexes.join(names, names.c.oid == indexes.c.indexrelid))
+            .where(indexes.c.indrelid == _oid_of(connection, table), unusable)
+        )
+        passed_over = set(found.scalars())
+        keys = self._named_keys(connection, table)
+        return [columns for name, columns in keys.items() if name not in passed_over]
 
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         with driver_cursor(connection) as cursor:
@@ -91,15 +103,19 @@ def _backend(connection: sa.engine.Connection) -> int:
     return int(connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one())
 
 
+def _oid_of(connection: sa.engine.Connection, table: sa.Table) -> sa.ColumnElement[Any]:
+    name = connection.dialect.identifier_preparer.format_table(table)
+    return sa.func.to_regclass(sa.cast(sa.literal(name), sa.Text()))
+
+
 def _schema_of(connection: sa.engine.Connection, target: sa.Table) -> str:
     """The schema of the table that the name stands for, or in which it would be created."""
-    quoted = sa.cast(sa.literal(connection.dialect.identifier_preparer.format_table(target)), sa.Text())
     relations = sa.table("pg_class", sa.column("oid"), sa.column("relnamespace"))
     schemas = sa.table("pg_namespace", sa.column("oid"), sa.column("nspname"))
     found = (
         sa.select(schemas.c.nspname)
         .select_from(relations.join(schemas, schemas.c.oid == relations.c.relnamespace))
-        .where(relations.c.oid == sa.func.to_regclass(quoted))
+        .where(relations.c.oid == _oid_of(connection, target))
     )
     return str(connection.scalar(found) or target.schema or connection.scalar(sa.select(sa.func.current_schema())))
 

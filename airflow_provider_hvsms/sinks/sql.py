@@ -138,6 +138,7 @@ class _Target:
     def check(self, database: Database, connection: sa.engine.Connection) -> bool:
         """Refuse a table that the rows do not fit into, or that could not be created; return whether it exists."""
         self._check_name(database)
+        self.table = self._make_table(database.stored_name(connection, self.table))
         columns = database.columns(connection, self.table)
         if columns:
             self._check_columns(columns)

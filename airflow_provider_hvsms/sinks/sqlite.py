@@ -34,6 +34,12 @@ class Sqlite(Upserting):
     def is_permanent(self, error: DBAPIError) -> bool:
         return not any(word in str(error.orig) for word in _PASSING)
 
+    def stored_name(self, connection: sa.engine.Connection, table: sa.Table) -> str:
+        catalogue = sa.table("sqlite_master", sa.column("type"), sa.column("name"), schema=table.schema)
+        same = sa.func.lower(catalogue.c.name) == sa.func.lower(table.name)
+        found = connection.scalar(sa.select(catalogue.c.name).where(same, catalogue.c.type == "table"))
+        return str(found or table.name)
+
     def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, str]:
         """Only of columns that would change a text: all others keep what they get."""
         families = super().type_families(connection, table)

@@ -236,3 +236,9 @@ def test_what_is_no_total_beside_the_statuses_is_passed_over(beside: object) -> 
 def test_an_answer_of_scalars_alone_is_no_total() -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_statuses(b'{"errorCode": "CMN-203", "message": "Internal Server Error"}')
+
+
+@pytest.mark.parametrize("cost", [1e12, -1e12, 1e30])
+def test_a_cost_that_no_column_can_hold_is_a_reject(cost: float) -> None:
+    [reject] = decode_page(page_of({**MESSAGE, "cost": cost}), Message).rejects
+    assert "message 52511 cannot be read: `cost` has more than twelve digits" in reject.reason

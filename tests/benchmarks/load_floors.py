@@ -30,7 +30,7 @@ COLUMNS = {
     "message_status": "TEXT",
     "error_code": "TEXT",
     "segment_count": "BIGINT",
-    "cost": "NUMERIC(12, 6)",
+    "cost": "NUMERIC(18, 6)",
     "creation_time": "TIMESTAMP WITH TIME ZONE",
     "last_modified_time": "TIMESTAMP WITH TIME ZONE",
     "text": "TEXT",
