@@ -236,3 +236,8 @@ def test_what_is_no_total_beside_the_statuses_is_passed_over(beside: object) -> 
 def test_an_answer_of_scalars_alone_is_no_total() -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_statuses(b'{"errorCode": "CMN-203", "message": "Internal Server Error"}')
+
+
+@pytest.mark.parametrize("body", [b'{"queued": null}', b'{"messageStatuses": null, "sent": {"count": 0}}'])
+def test_statuses_that_are_null_are_zero(body: bytes) -> None:
+    assert decode_statuses(body).total == 0
