@@ -270,8 +270,9 @@ def decode_statuses(body: bytes) -> StatusTotals:
     :raises msgspec.DecodeError: the body is not a JSON object, or none with statuses.
     """
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    if "messageStatuses" in fields:
-        fields = msgspec.json.decode(fields["messageStatuses"], type=dict[str, msgspec.Raw])
+    nested = fields.pop("messageStatuses", None)
+    if nested is not None and bytes(nested) != b"null":
+        fields = msgspec.json.decode(nested, type=dict[str, msgspec.Raw])
     totals = {_capitalised(name): _decode_total(name, raw) for name, raw in fields.items() if _is_total(name, raw)}
     known = {_STATUS_FIELDS[name]: total for name, total in totals.items() if name in _STATUS_FIELDS}
     others = {name: total for name, total in totals.items() if name not in _STATUS_FIELDS}

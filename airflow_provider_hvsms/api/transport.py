@@ -289,14 +289,15 @@ def raise_for_refusal(request: Request, answer: Answer) -> None:
         )
     if answer.status == HTTPStatus.NOT_FOUND:
         raise NotFound(f"{said} Check the id, and account_id in the connection's extra.")
-    if answer.error.parameter == "pageToken" or (answer.error.code == "CMN-101" and "pageToken" in request.parameters):
+    blames_none = answer.error.parameter is None and answer.error.code in ("CMN-101", "InvalidParameter")
+    if answer.error.parameter == "pageToken" or (blames_none and "pageToken" in request.parameters):
         raise PageTokenExpired(f"{said} The page token is no longer valid.")
     raise InvalidRequest(f"{said} Mend the parameter that it names.")
 
 
 def raise_unless_from_service(request: Request, answer: Answer) -> None:
     """Raise for a refusal without an error code: a proxy or firewall sent it, so it says nothing of the request."""
-    if answer.error.code is None and answer.error.error is None:
+    if answer.error.code is None and not (answer.error.error and answer.error.error_description):
         raise UnexpectedAnswer(
             f"{request}: {answer} came back, without the service's JSON: a proxy or firewall on the way has refused "
             "the request. Check the way from this machine to the connection's host."

@@ -49,7 +49,9 @@ def _to_utc(name: str, moment: datetime) -> datetime:
             f"{moment.replace(tzinfo=UTC).isoformat()}."
         )
     in_utc = moment.astimezone(UTC)
-    return in_utc.replace(microsecond=in_utc.microsecond // 1000 * 1000)
+    milliseconds = in_utc.microsecond // 1000
+    # A plain datetime, also of Airflow's pendulum one, whose differences cannot be divided by plain ones.
+    return datetime.combine(in_utc.date(), in_utc.time().replace(microsecond=milliseconds * 1000), UTC)
 
 
 def _on_the_wire(moment: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pendulum
@@ -141,8 +141,17 @@ def _zone_of(context: Mapping[str, Any]) -> Any:
 
 def _before(moment: datetime, length: timedelta, zone: Any) -> datetime:
     """The moment so much earlier; whole days as the zone's calendar has them."""
-    days_before = pendulum.instance(moment).in_timezone(zone).subtract(days=length.days)
-    return days_before.in_timezone("UTC").subtract(seconds=length.seconds, microseconds=length.microseconds)
+    there = pendulum.instance(moment).in_timezone(zone)
+    own_zone: Any = there.timezone
+    local = datetime.combine(there.date(), there.time())
+    midnight = datetime.combine(there.date(), time())
+    if own_zone.convert(midnight.replace(fold=1)) == there:
+        local = midnight  # also where daylight saving skips it, so that the day begins at one o'clock
+    plain = timedelta(seconds=length.total_seconds())  # pendulum's durations are taken apart in a way of their own
+    days = timedelta(days=plain.days)
+    # Of a time that occurs twice it is the second, one that is skipped moves on: as Airflow's schedules have it.
+    start: datetime = own_zone.convert((local - days).replace(fold=1))
+    return start.astimezone(UTC) - (plain - days)
 
 
 def _check_length(name: str, length: Any, *, positive: bool) -> None:

@@ -100,8 +100,7 @@ class Application:
         if path in ("/restapi/oauth/token", "/restapi/oauth/revoke"):
             return self._answer_oauth(request)
         read = _find_read(path)
-        answer = self._with_quota(answers.no_such_path()) if read is None else self._answer_read(request, read)
-        return answers.with_named_code(answer) if self._settings.named_errors else answer
+        return self._with_quota(answers.no_such_path()) if read is None else self._answer_read(request, read)
 
     def _answer_read(self, request: Request, read: _Read) -> Answer:
         self._hold_back()
@@ -140,7 +139,10 @@ class Application:
 
     def _with_quota(self, answer: Answer) -> Answer:
         """Return an answer with the headers of a quota that it was not counted in."""
-        return answer.having(self._quota.unused(self._oauth.user).headers(self._settings.rate_headers))
+        return self._named(answer).having(self._quota.unused(self._oauth.user).headers(self._settings.rate_headers))
+
+    def _named(self, answer: Answer) -> Answer:
+        return answers.with_named_code(answer) if self._settings.named_errors else answer
 
     def _dispatch(self, read: _Read, request: Request) -> Answer:
         query = request.query
@@ -174,7 +176,7 @@ class Application:
 
     def _spoiled(self, request: Request, make: Callable[[], Answer]) -> Answer:
         fault = self.faults.take(request.path)
-        return make() if fault is None else fault.spoil(make, self._wait)
+        return self._named(make()) if fault is None else fault.spoil(lambda: self._named(make()), self._wait)
 
     def _hold_back(self) -> None:
         if self._settings.latency > 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from airflow_provider_hvsms.sandbox.settings import (
@@ -85,7 +85,8 @@ class Quota:
         with self._lock:
             requester = self._requesters.setdefault(who, _Requester())
             self._forget(requester)
-            return self._verdict(requester, None, False)
+            verdict = self._verdict(requester, None, False)
+            return replace(verdict, remaining=0) if self._clock() < requester.penalty_until else verdict
 
     def _forget(self, requester: _Requester) -> None:
         for times in (requester.admitted, requester.arrived):

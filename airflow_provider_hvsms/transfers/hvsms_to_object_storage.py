@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
+from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
 
 from airflow_provider_hvsms.api.filters import check_choice, check_id
 from airflow_provider_hvsms.hooks.arguments import checking_early, is_known
+from airflow_provider_hvsms.hooks.hvsms import explaining_missing_connection
 from airflow_provider_hvsms.sinks.files import FileSink, open_files
 from airflow_provider_hvsms.sinks.formats import FORMATS
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
@@ -62,6 +63,10 @@ class HvsmsToObjectStorageOperator(HvsmsTransferOperator):
     def open_sink(self) -> AbstractContextManager[FileSink]:
         check_id("path", str(self.path))
         folder = self.path if isinstance(self.path, ObjectStoragePath) else ObjectStoragePath(self.path)
+        # Airflow 3.3 moved it.
+        if conn_id := getattr(folder, "conn_id", None) or folder.storage_options.get("conn_id"):
+            with explaining_missing_connection(conn_id):
+                BaseHook.get_connection(conn_id)
         return open_files(
             folder,
             self.layout,

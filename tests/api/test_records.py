@@ -242,3 +242,8 @@ def test_an_answer_of_scalars_alone_is_no_total() -> None:
 def test_a_cost_that_no_column_can_hold_is_a_reject(cost: float) -> None:
     [reject] = decode_page(page_of({**MESSAGE, "cost": cost}), Message).rejects
     assert "message 52511 cannot be read: `cost` has more than twelve digits" in reject.reason
+
+
+@pytest.mark.parametrize("body", [b'{"queued": null}', b'{"messageStatuses": null, "sent": {"count": 0}}'])
+def test_statuses_that_are_null_are_zero(body: bytes) -> None:
+    assert decode_statuses(body).total == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pendulum
 import pytest
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
@@ -40,3 +41,9 @@ def test_a_date_without_a_time_zone_is_refused_and_named(side: str) -> None:
     ends = {"date_from": NOON, "date_to": NOON + timedelta(days=1), side: naive}
     with pytest.raises(InvalidRequest, match=f"{side}.*no time zone"):
         Window(ends["date_from"], ends["date_to"])
+
+
+def test_the_ends_are_plain_datetimes_also_where_airflow_gives_its_own() -> None:
+    window = Window(pendulum.datetime(2026, 11, 1), pendulum.datetime(2026, 11, 2))
+    assert (type(window.start), type(window.end), type(window.length)) == (datetime, datetime, timedelta)
+    assert window.length / timedelta(hours=1) == 24

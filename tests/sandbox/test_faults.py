@@ -158,3 +158,12 @@ def test_a_fault_that_does_nothing_cannot_be_made() -> None:
         Fault.htlm()  # type: ignore[attr-defined]  # a mistyped one is what this is about
     with pytest.raises(TypeError):
         Fault()  # type: ignore[call-arg]  # as above
+
+
+def test_a_refusal_with_a_named_code_can_be_cut_off_too(open_client: Opener) -> None:
+    client = open_client(named_errors=True)
+    client.sandbox.faults.add(Fault.cut_off())
+    reply = client.read("/messages", {"view": "Full"})
+    assert reply.status == 400
+    with pytest.raises(json.JSONDecodeError):
+        reply.json()

@@ -123,3 +123,10 @@ def test_the_most_in_a_window_is_counted(open_client: Opener, clock: ManualClock
     statuses(client, 1)
     assert client.sandbox.counters.most_in_window == 4
     assert client.sandbox.counters.refused == 1
+
+
+def test_a_refused_token_shows_nothing_left_during_a_penalty(open_client: Opener) -> None:
+    client = open_client(light=1, penalty=60)
+    statuses(client, 2)
+    client.token = "bad"
+    assert client.read("/messages").headers["x-rate-limit-remaining"] == "0"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
-from airflow_provider_hvsms.sandbox import Fault, Sandbox
+from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.transfers import hvsms_to_object_storage
 from airflow_provider_hvsms.transfers.hvsms_to_object_storage import (
     HvsmsBatchesToObjectStorageOperator,
@@ -150,3 +152,25 @@ def test_a_bad_window_leaves_an_earlier_load_complete(sandbox: Sandbox, context:
 def test_an_unknown_format_is_refused_when_the_dag_is_parsed(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="format is 'xml'.*'jsonl', 'csv', 'parquet'"):
         HvsmsMessagesToObjectStorageOperator(task_id="load", path=f"file://{tmp_path}", format="xml")
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_no_file_holds_a_message_twice_when_a_page_token_expired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, concurrency: int
+) -> None:
+    """The store's clock jumps once, in the middle of the load, so that no page token given before is good any more."""
+    started: list[Sandbox] = []
+
+    def clock() -> float:
+        return time.time() + (60 if started and started[0].counters.reads > 12 else 0)
+
+    settings = Settings(messages=2_000, days=1, latency=0.11, light=1_000, auth=100, page_token_ttl=30)
+    with Sandbox(settings, clock=clock) as sandbox:
+        started.append(sandbox)
+        monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(sandbox.airflow_connection))
+        start, end = last_day(sandbox)
+        context = {"data_interval_start": pendulum.instance(start), "data_interval_end": pendulum.instance(end)}
+        summary = run(HvsmsMessagesToObjectStorageOperator, context, tmp_path, per_page=50, concurrency=concurrency)
+        assert sandbox.counters.answers[400] > 0
+        assert sorted(row["id"] for row in lines(tmp_path)) == sorted(str(m.id) for m in sandbox.store.messages)
+        assert summary["rows"] == len(sandbox.store.messages)

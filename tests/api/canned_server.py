@@ -1,0 +1,72 @@
+"""A server that gives just the answers that a test wrote, for what the sandbox does not say."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+HTML = "<html><body><h1>403 Forbidden</h1>blocked by the firewall</body></html>"
+LOGIN = {"access_token": "token", "token_type": "bearer", "expires_in": 3600}
+
+
+@dataclasses.dataclass(frozen=True)
+class Canned:
+    """One answer: text is HTML, anything else becomes JSON."""
+
+    body: Any
+    status: int = 200
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def content_type(self) -> str:
+        return "text/html" if isinstance(self.body, str) else "application/json"
+
+    def as_bytes(self) -> bytes:
+        return self.body.encode() if isinstance(self.body, str) else json.dumps(self.body).encode()
+
+
+Respond = Callable[[str], Canned]
+"""From the path with its query to the answer; a login is answered without asking."""
+
+
+@contextmanager
+def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Canned(LOGIN)) -> Iterator[str]:
+    """The address of a server that answers reads with `respond`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._send(respond(self.path))
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._send(login() if self.path.endswith("/token") else Canned({}))
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+            """Tests read logs."""
+
+        def _send(self, canned: Canned) -> None:
+            body = canned.as_bytes()
+            self.send_response(canned.status)
+            for name, value in {"Content-Type": canned.content_type, **canned.headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
