@@ -17,7 +17,7 @@ from airflow_provider_hvsms.transfers.hvsms_to_object_storage import HvsmsMessag
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
 
 # So that a lost connection fails the task after two seconds, not after a minute.
-hvsms.TimeLimits = functools.partial(TimeLimits, tries=2)  # type: ignore[assignment,misc]  # a class in its place
+vars(hvsms)["TimeLimits"] = functools.partial(TimeLimits, tries=2)
 
 DAY = timedelta(days=1)
 RETRIES: dict[str, Any] = {"retries": 1, "retry_delay": timedelta(0)}
