@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,13 @@ os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags
 
 import pytest  # noqa: E402 - see above
 import sqlalchemy as sa  # noqa: E402
+import time_machine  # noqa: E402
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
+
+if "HVSMS_TEST_NOW" in os.environ:
+    # The tests pass at any hour: they can be told that it is another one, in ISO 8601. Their subprocesses are not.
+    time_machine.travel(datetime.fromisoformat(os.environ["HVSMS_TEST_NOW"]), tick=True).start()
 
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 """Where the servers of the system's packages are."""
@@ -96,6 +101,12 @@ class DuckDbWarehouse(Warehouse):
         """Nothing stays open."""
 
 
+def settled_midnight() -> datetime:
+    """A midnight in UTC so long ago that the messages before it change no more: at any hour the one of yesterday."""
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    return yesterday.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
@@ -103,8 +114,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A store of three days with 3,000 messages and a quota that no test uses up."""
-    with Sandbox(Settings(messages=3_000, days=3, light=10_000, auth=1_000)) as sandbox:
+    """A store of three days with 3,000 messages, all settled, and a quota that no test uses up."""
+    with Sandbox(Settings(messages=3_000, days=3, end=settled_midnight(), light=10_000, auth=1_000)) as sandbox:
         yield sandbox
 
 

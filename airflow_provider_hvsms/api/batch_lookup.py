@@ -21,6 +21,8 @@ _FEW = 3
 _FIRST_LOOK_BACK = timedelta(days=7)
 """How far lists reach back for batches whose creation is not known yet; older ones are read once."""
 
+_A_MOMENT = timedelta(milliseconds=2)
+
 _CLOCK_SKEW = timedelta(hours=1)
 """So far into the future do lists reach, for clocks that differ from the service's."""
 
@@ -57,8 +59,10 @@ class BatchLookup:
 
     def _listed(self, wanted: Collection[str], statuses: tuple[BatchStatus, ...]) -> dict[str, Batch]:
         now = self._now()
-        oldest = min(self._created.get(batch_id, now - _FIRST_LOOK_BACK) for batch_id in wanted)
-        window = Window(min(oldest, now), now + _CLOCK_SKEW)
+        created = [self._created.get(batch_id) for batch_id in wanted]
+        oldest = min(one or now - _FIRST_LOOK_BACK for one in created)
+        newest = max(one + _A_MOMENT if one else now + _CLOCK_SKEW for one in created)
+        window = Window(oldest, newest)
         pages = self._client.batch_pages(window, BatchFilter(statuses=statuses), on_invalid="quarantine")
         known = set(wanted)
         return {batch.id: batch for page in pages for batch in page.records if batch.id in known}

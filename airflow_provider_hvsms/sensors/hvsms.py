@@ -75,6 +75,10 @@ class HvsmsSensor(BaseSensorOperator):
         with self._session():
             return super().execute(context)
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        with self.heeding_fail_modes():
+            return super().resume_execution(next_method, next_kwargs, context)
+
     @contextmanager
     def heeding_fail_modes(self) -> Iterator[None]:
         """Skip the task as `soft_fail` and `never_fail` say; Airflow itself heeds them only while it pokes."""
@@ -162,8 +166,7 @@ class HvsmsBatchSensor(HvsmsOperator, HvsmsSensor):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None, **_: Any) -> list[dict[str, Any]]:
         """Return what the trigger saw, or fail with its reason."""
-        with self.heeding_fail_modes():
-            return _batches_of(event)
+        return _batches_of(event)
 
     @cached_property
     def _lookup(self) -> BatchLookup:
@@ -222,9 +225,8 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
         self, context: Context, event: dict[str, Any] | None = None, deadline: str = "", **_: Any
     ) -> list[dict[str, Any]]:
         """Look again: the trigger watched only those that were there when it began."""
-        with self.heeding_fail_modes():
-            _batches_of(event)
-            return self._look_or_defer(context, datetime.fromisoformat(deadline))
+        _batches_of(event)
+        return self._look_or_defer(context, datetime.fromisoformat(deadline))
 
     def _look_or_defer(self, context: Context, deadline: datetime) -> list[dict[str, Any]]:
         with self._session(), failing_at_once(self.hvsms_conn_id):

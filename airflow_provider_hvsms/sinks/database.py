@@ -237,6 +237,8 @@ def read_in_order(stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
 
 def close_quietly(connection: sa.engine.Connection, stages: Sequence[sa.Table]) -> None:
     """Drop the staging tables, unless the connection is no more; then they are gone with their session."""
+    if connection.invalidated:
+        return
     with suppress(DBAPIError):
         connection.rollback()
         for stage in stages:

@@ -31,7 +31,8 @@ def open_database(hook: DbApiHook) -> Database:
     """The database behind a hook. Its connections are the hook's own, its SQL is its SQLAlchemy dialect's."""
     try:
         return _open(DATABASES.get(hook.dialect_name, Database), hook)
-    except (NoSuchModuleError, ArgumentError, ImportError, NotImplementedError):
+    except (NoSuchModuleError, ArgumentError, ImportError, NotImplementedError, AttributeError):
+        # The last where a dialect does not know the installed SQLAlchemy.
         return _open(Unknown, hook)
 
 

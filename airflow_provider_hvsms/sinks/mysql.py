@@ -43,8 +43,7 @@ class Mysql(Database):
         return dbapi_connection
 
     def is_permanent(self, error: DBAPIError) -> bool:
-        number = next(iter(getattr(error.orig, "args", ())), None)
-        return isinstance(number, int) and number not in _PASSING
+        return next(iter(getattr(error.orig, "args", ())), None) in _PERMANENT
 
     @contextmanager
     def transaction(self, connection: sa.engine.Connection, target: sa.Table) -> Iterator[None]:
@@ -71,7 +70,7 @@ class Mysql(Database):
                 target.create(connection)
                 made.append(target)
             yield
-        except DBAPIError as error:
+        except BaseException as error:
             try:
                 connection.rollback()
                 for target in made:
@@ -129,8 +128,12 @@ class Mysql(Database):
         return [insert.on_duplicate_key_update([(LOADED_AT.name, loaded_at), *others])]
 
 
-_PASSING = frozenset({1040, 1205, 1213, 1317, 2002, 2003, 2006, 2013, 2055, 4031})
-"""Errors that may pass: too many connections, locks, interruptions, a lost connection."""
+_PERMANENT = frozenset(
+    {1044, 1045, 1048, 1049, 1050, 1054, 1059, 1062, 1064, 1067, 1071, 1072, 1075, 1101, 1103, 1118, 1142, 1143, 1146}
+    | {1166, 1173, 1193, 1227, 1231, 1235, 1264, 1265, 1267, 1292, 1300, 1364, 1366, 1370, 1406, 1419, 1690, 3140, 3750}
+    | {3819, 4025}
+)
+"""Errors about rights, names, types, values and keys; of any other one it is not known that it stays."""
 
 
 def _catalogue(name: str, *columns: str) -> Any:

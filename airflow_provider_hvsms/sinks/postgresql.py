@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_hvsms.sinks.database import Upserting
+from airflow_provider_hvsms.sinks.database import LOCK_SECONDS, Upserting
 from airflow_provider_hvsms.sinks.driver import KIND, driver_cursor
 from airflow_provider_hvsms.sinks.proof import UnsuitableDatabase
 from airflow_provider_hvsms.sinks.rows import Kind, Row
@@ -35,6 +35,7 @@ class Postgresql(Upserting):
             dbapi_connection.cursor_factory = None
         with closing(dbapi_connection.cursor()) as cursor:
             cursor.execute("SET TIME ZONE 'UTC'")
+            cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
         dbapi_connection.commit()
         return dbapi_connection
 
@@ -51,22 +52,29 @@ class Postgresql(Upserting):
             yield
 
     def check_stage(self, connection: sa.engine.Connection, stage: sa.Table) -> None:
-        """Refuse a pooler that gives each transaction another session: the staging table would be in only one.
-
-        A second connection in a transaction takes up the session that a pooler gave back.
-        """
+        """Refuse a pooler that gives each transaction another session: the staging table would be in only one."""
         before = _backend(connection)
         connection.rollback()
-        with self.engine.connect() as other:
-            theirs = _backend(other)
-            after = _backend(connection)
-            connection.rollback()
-        if before == theirs or before != after:
+        driver: Any = connection.connection.dbapi_connection
+        if driver.info.backend_pid != before and self._sessions_change(connection, before):
             raise UnsuitableDatabase(
                 "The connection goes through a pooler that gives each transaction another session, such as PgBouncer "
                 "with pool_mode = transaction; a load needs one session from its beginning to its end. Nothing was "
                 "read or written. Connect to PostgreSQL itself, or to a pool with pool_mode = session."
             )
+
+    def _sessions_change(self, connection: sa.engine.Connection, before: int) -> bool:
+        """Whether a second connection in a transaction takes up the session that a pooler gave back."""
+        try:
+            with self.engine.connect() as other:
+                if _backend(other) == before:
+                    return True
+                after = _backend(connection)
+        except DBAPIError:  # the pool has no second session to show
+            return True
+        finally:
+            connection.rollback()
+        return after != before
 
     def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
         """Without keys that hold for some rows only, or not before the end of a transaction."""

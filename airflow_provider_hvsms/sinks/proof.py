@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_hvsms.api.errors import FinalError
+from airflow_provider_hvsms.api.errors import FinalError, PassingError
 from airflow_provider_hvsms.api.transport import redact
 from airflow_provider_hvsms.sinks.database import Database
 from airflow_provider_hvsms.sinks.rows import Kind, Layout, Row
@@ -39,18 +39,55 @@ def prove(
     :raises UnsuitableDatabase: something did not come out as it must.
     """
     probe = make_table(f"hvsms_probe_{uuid.uuid4().hex[:12]}")
-    with _explaining():
-        probe.create(connection)
-        connection.commit()
-        try:
-            _prove_staging(database, connection, layout, stage)
-            _prove_rollback(database, connection, layout, probe, stage)
-            _prove_key(connection, layout, probe)
-        finally:
+    probe.create(connection)
+    connection.commit()
+    try:
+        _prove_staging(database, connection, layout, stage)
+        _prove_rollback(database, connection, layout, probe, stage)
+        prove_target(connection, layout, probe)
+    finally:
+        if not connection.invalidated:
             connection.rollback()
             probe.drop(connection)
             connection.execute(sa.delete(stage))
             connection.commit()
+
+
+def prove_target(connection: sa.engine.Connection, layout: Layout[Any], target: sa.Table) -> None:
+    """Insert a made-up row twice, which a key must refuse, and take it back.
+
+    To be called when it is sure that a rollback takes back what was inserted.
+
+    :raises UnsuitableDatabase: the second one was accepted, or a time did not come back as it was.
+    """
+    row = dict(zip(layout.names, _row(layout, 0), strict=True))
+    connection.execute(sa.insert(target), [row])
+    try:
+        _prove_times(connection, layout, target, row)
+        _require(_is_refused(connection, sa.insert(target), row), "two rows with the same primary key were accepted")
+    finally:
+        if not connection.invalidated:
+            connection.rollback()
+
+
+def _is_refused(connection: sa.engine.Connection, insert: sa.sql.Insert, row: dict[str, Any]) -> bool:
+    try:
+        connection.execute(insert, [row])
+    except DBAPIError:
+        return True
+    return False
+
+
+def _prove_times(connection: sa.engine.Connection, layout: Layout[Any], target: sa.Table, row: dict[str, Any]) -> None:
+    names = [column.name for column in layout.columns if column.kind is Kind.TIME]
+    # As the driver reads them: SQLAlchemy's type would read them as it wrote them.
+    quote = connection.dialect.identifier_preparer.quote
+    times: Any = sa.select(*(sa.literal_column(quote(name)) for name in names))
+    where = sa.and_(*(target.c[name] == row[name] for name in layout.key))
+    for found in connection.execute(times.select_from(target).where(where)).one():
+        if isinstance(found, datetime):
+            in_utc = found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+            _require(in_utc == _NOON.replace(tzinfo=None), f"12:00 UTC came back as {in_utc:%H:%M} UTC")
 
 
 def _prove_staging(database: Database, connection: sa.engine.Connection, layout: Layout[Any], stage: sa.Table) -> None:
@@ -68,16 +105,6 @@ def _prove_rollback(
     _require(_count(connection, probe) == 0, "a rolled back transaction left its rows: the session commits by itself")
 
 
-def _prove_key(connection: sa.engine.Connection, layout: Layout[Any], probe: sa.Table) -> None:
-    row = dict(zip(layout.names, _row(layout, 0), strict=True))
-    connection.execute(sa.insert(probe), [row])
-    try:
-        connection.execute(sa.insert(probe), [row])
-    except DBAPIError:
-        return
-    raise UnsuitableDatabase(_refusal("two rows with the same primary key were accepted"))
-
-
 def _count(connection: sa.engine.Connection, table: sa.Table) -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
 
@@ -93,15 +120,20 @@ def _require(holds: bool, problem: str) -> None:
 
 
 @contextmanager
-def _explaining() -> Iterator[None]:
+def explaining_refusals(database: Database) -> Iterator[None]:
+    """Say of whatever a generic database does not do what works instead; of trouble that may pass nothing."""
     try:
         yield
-    except (FinalError, DBAPIError):
+    except (FinalError, PassingError):
         raise
     except Exception as error:
         # Drivers and dialects that do not fit together fail with anything.
-        line = redact(str(error).strip().partition("\n")[0])
-        raise UnsuitableDatabase(_refusal(f"{type(error).__name__}: {line}")) from error
+        cause = (isinstance(error, DBAPIError) and error.orig) or error
+        may_pass = isinstance(error, DBAPIError) and not database.is_permanent(error)
+        if may_pass and not isinstance(cause, AttributeError | TypeError | NotImplementedError):
+            raise
+        line = redact(str(cause).strip().partition("\n")[0])
+        raise UnsuitableDatabase(_refusal(f"{type(cause).__name__}: {line}")) from None
 
 
 def _refusal(problem: str) -> str:

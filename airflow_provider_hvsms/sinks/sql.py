@@ -21,7 +21,7 @@ from airflow_provider_hvsms.sinks.column_types import column_type
 from airflow_provider_hvsms.sinks.database import SEQUENCE, CommitUnknown, Database, close_quietly, family_of
 from airflow_provider_hvsms.sinks.databases import open_database
 from airflow_provider_hvsms.sinks.driver import KIND
-from airflow_provider_hvsms.sinks.proof import prove
+from airflow_provider_hvsms.sinks.proof import explaining_refusals, prove, prove_target
 from airflow_provider_hvsms.sinks.rows import REJECTS, Kind, Layout, Row
 
 if TYPE_CHECKING:
@@ -86,6 +86,13 @@ class SqlSink:
 
     def prepare(self) -> None:
         """Check the targets, create the staging tables, and try the merge with no rows."""
+        if self._database.is_generic:
+            with explaining_refusals(self._database):
+                self._prepare()
+        else:
+            self._prepare()
+
+    def _prepare(self) -> None:
         database, connection = self._database, self._connection
         with self._transaction():
             there = [target for target in self._targets if target.check(database, connection)]
@@ -94,6 +101,8 @@ class SqlSink:
             database.check_stage(connection, self._stages[-1])
         if database.is_generic:
             self._targets[0].prove(database, connection, self._stages[0])
+            for target in there:
+                target.prove_itself(connection)
         for target, stage in zip(self._targets, self._stages, strict=True):
             if target in there:
                 target.take(database, connection, stage, is_new=False)
@@ -169,6 +178,9 @@ class _Target:
 
     def prove(self, database: Database, connection: sa.engine.Connection, stage: sa.Table) -> None:
         prove(database, connection, self._layout, self._make_table, stage)
+
+    def prove_itself(self, connection: sa.engine.Connection) -> None:
+        prove_target(connection, self._layout, self.table)
 
     def take(self, database: Database, connection: sa.engine.Connection, stage: sa.Table, *, is_new: bool) -> None:
         """Bring the table to the staged state."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,10 @@ import msgspec
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED
 
 Summary = Mapping[str, Any]
+
+_HOUR, _MINUTE = 3600, 60
+_HASH = 8
+"""Characters of a hash."""
 
 _SETTLING = timedelta(minutes=15)
 """How late after its creation a batch may appear in a list for the first time."""
@@ -41,11 +46,12 @@ class Announced(msgspec.Struct, frozen=True):
     def from_json(cls, noted: Any) -> Announced:
         """Read what `as_json` wrote, or an earlier version: a mapping of ids to creation."""
         if "until" in noted:
-            return msgspec.convert(noted, cls)
+            return cls(noted["until"], _unpacked(noted["open"], _HOUR), _unpacked(noted["early"], _MINUTE))
         return cls(0.0, {}, {_hash(batch_id): _seconds(created) for batch_id, created in noted.items()})
 
     def as_json(self) -> Any:
-        return msgspec.to_builtins(self)
+        """Some eight bytes for each batch that stands in it."""
+        return {"until": self.until, "open": _packed(self.open, _HOUR), "early": _packed(self.early, _MINUTE)}
 
     def is_new(self, batch: Summary) -> bool:
         """Whether a batch is completed and was not announced yet."""
@@ -82,7 +88,24 @@ def _key(batch: Summary) -> str:
 
 
 def _hash(batch_id: str) -> str:
-    return base64.b64encode(hashlib.sha256(batch_id.encode()).digest()[:9]).decode()
+    return base64.b64encode(hashlib.sha256(batch_id.encode()).digest()[:6]).decode()
+
+
+def _packed(created: Mapping[str, int], unit: int) -> dict[str, str]:
+    """The hashes, one after the other, by the hour or minute of their creation."""
+    packed: defaultdict[str, str] = defaultdict(str)
+    for key, moment in created.items():
+        packed[str(moment // unit)] += key
+    return dict(packed)
+
+
+def _unpacked(packed: Mapping[str, str], unit: int) -> dict[str, int]:
+    """The hashes with the last second in which each may have been created, so that none is forgotten too early."""
+    return {
+        keys[start : start + _HASH]: (int(bucket) + 1) * unit - 1
+        for bucket, keys in packed.items()
+        for start in range(0, len(keys), _HASH)
+    }
 
 
 def _created(batch: Summary) -> int:

@@ -9,19 +9,24 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_hvsms.api.client import MessageStoreClient
-from airflow_provider_hvsms.api.errors import FinalError, HvsmsError
+from airflow_provider_hvsms.api.errors import HvsmsError
 from airflow_provider_hvsms.api.filters import BatchFilter
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.api.window import Window
 
 log = logging.getLogger(__name__)
 
-_MAX_PAUSE = 300.0
-"""Seconds between two attempts while the service is down."""
-
 
 class FollowingEnded(Exception):
-    """The batches cannot be followed with this connection."""
+    """The batches cannot be followed with this connection, or not now."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """All batches that were created within reach, as they were at a moment."""
+
+    at: datetime
+    batches: list[Batch]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,23 +43,22 @@ class Subject:
 
 
 class BatchFollower:
-    """Lists batches until it is stopped, or credentials or the filter are refused.
+    """Lists batches until it is stopped or fails.
 
     :param connect: makes the client; called in the thread.
-    :param show: called in the thread after each look, with all batches of it; or once, at the end, with the reason.
+    :param show: called in the thread with each look; or once, at the end, with the reason.
     """
 
     def __init__(
         self,
         connect: Callable[[], MessageStoreClient],
         subject: Subject,
-        show: Callable[[list[Batch] | FollowingEnded], None],
+        show: Callable[[Look | FollowingEnded], None],
     ) -> None:
         self._connect = connect
         self._subject = subject
         self._show = show
         self._stopped = threading.Event()
-        self._failures = 0
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="hvsms-batch-follower", daemon=True).start()
@@ -69,7 +73,7 @@ class BatchFollower:
                 pause = 0.0
                 while not self._stopped.wait(pause):
                     pause = self._look(client)
-        except FinalError as error:
+        except HvsmsError as error:
             self._show(FollowingEnded(str(error)))
         except Exception as error:
             log.exception("Following batches broke.")
@@ -79,19 +83,6 @@ class BatchFollower:
         """Look once, and return the pause before the next look in seconds."""
         now = datetime.now(UTC)
         window = Window(now - timedelta(seconds=self._subject.reach), now)
-        try:
-            pages = client.batch_pages(window, self._subject.wanted, on_invalid="quarantine")
-            batches = [batch for page in pages for batch in page.records]
-        except FinalError:
-            raise
-        except HvsmsError as error:
-            return self._pause_after(error)
-        self._failures = 0
-        self._show(batches)
+        pages = client.batch_pages(window, self._subject.wanted, on_invalid="quarantine")
+        self._show(Look(now, [batch for page in pages for batch in page.records]))
         return max(0.0, self._subject.poll_interval - (datetime.now(UTC) - now).total_seconds())
-
-    def _pause_after(self, error: HvsmsError) -> float:
-        if not self._failures:
-            log.warning("The batches cannot be listed now, and will be as soon as it is possible again: %s", error)
-        self._failures += 1
-        return min(_MAX_PAUSE, self._subject.poll_interval * 2.0 ** min(self._failures, 60))

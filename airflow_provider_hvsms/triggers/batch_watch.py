@@ -34,12 +34,12 @@ _KNOWN_UNFINISHED = frozenset({"Queued", "Processing", "Sent"})
 class Outcome:
     """How waiting ended: with the batches completed, or with the reason why they never will be seen to be.
 
-    :param login_refused: whether the reason is that the service did not accept the connection's credentials.
+    :param connection_in_doubt: whether the connection may have been corrected since the wait began.
     """
 
     batches: tuple[Batch, ...] = ()
     failure: str | None = None
-    login_refused: bool = False
+    connection_in_doubt: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +116,11 @@ class BatchWatch:
         self._failures = 0
         self._unseen_statuses: set[str] = set()
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the service could not be asked the last time."""
+        return self._failures > 0
+
     def join(self, wait: Wait) -> bool:
         """Add a wait, unless the watch has ended already; the first one starts it."""
         with self._changed:
@@ -148,7 +153,7 @@ class BatchWatch:
                 while due := self._wait_until_due():
                     self._poll(lookup, due)
         except FinalError as error:
-            self._end_all(Outcome(failure=str(error), login_refused=isinstance(error, LoginRefused)))
+            self._end_all(Outcome(failure=str(error), connection_in_doubt=isinstance(error, LoginRefused)))
         except Exception as error:
             # Whatever it is: a trigger that nobody looks after would wait for ever.
             log.exception("The watch for batches broke.")

@@ -14,23 +14,28 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_hvsms.api.errors import InvalidRequest, InvalidSettings
 from airflow_provider_hvsms.api.filters import BatchFilter
-from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.hooks.batch_summary import as_summary
 from airflow_provider_hvsms.hooks.client_settings import ClientSettings
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.triggers.announced import Announced
-from airflow_provider_hvsms.triggers.batch_follower import BatchFollower, FollowingEnded, Subject
+from airflow_provider_hvsms.triggers.batch_follower import BatchFollower, FollowingEnded, Look, Subject
 from airflow_provider_hvsms.triggers.batch_watch import Outcome, PollInterval, Wait, join_watch
 from airflow_provider_hvsms.triggers.connection import find_settings
 from airflow_provider_hvsms.triggers.newest import Slot, newest_of
 
 log = logging.getLogger(__name__)
 
+SummarisedLook = tuple[datetime, list[dict[str, Any]]]
+"""When the batches were listed, and what they were."""
+
 _ANNOUNCED = "hvsms_announced_batches"
 """The name under which the announced batches are noted in an asset's state store."""
 
 _UNTIL_EVENT_LEFT = 2.0
 """Seconds; the triggerer hands events on about once a second."""
+
+_RECHECK = 300.0
+"""Seconds after which a wait that cannot reach the service looks whether the connection was corrected."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 600.0
 """Seconds between tries to follow batches with a connection that cannot be used."""
@@ -95,13 +100,13 @@ class HvsmsBatchTrigger(BaseTrigger):
             await asyncio.sleep(max(0.0, ahead.total_seconds()))
 
     async def _wait(self) -> Outcome:
-        """Wait; if the login is refused, once more with what the connection says by then."""
+        """Wait; if the login is refused or the service not reached, go on with what the connection says by then."""
         settings = await find_settings(self.hvsms_conn_id)
-        while (outcome := await self._wait_with(settings)).login_refused:
+        while (outcome := await self._wait_with(settings)).connection_in_doubt:
             changed = await find_settings(self.hvsms_conn_id)
             if changed == settings:
                 break
-            log.info("The login was refused, but connection %r has changed since: trying again.", self.hvsms_conn_id)
+            log.info("Connection %r has changed since the wait began: going on with it.", self.hvsms_conn_id)
             settings = changed
         return outcome
 
@@ -118,10 +123,12 @@ class HvsmsBatchTrigger(BaseTrigger):
         wait = Wait(self.batch_ids, interval, finish)
         watch = join_watch(settings, wait)
         try:
-            return await over
-        except asyncio.CancelledError:
+            while not (await asyncio.wait({over}, timeout=_RECHECK))[0]:
+                if watch.is_failing and await find_settings(self.hvsms_conn_id) != settings:
+                    return Outcome(connection_in_doubt=True)
+            return over.result()
+        finally:
             watch.leave(wait)
-            raise
 
 
 # Airflow 2 has no asset watchers; the trigger for them can then be imported, and is of no use.
@@ -184,44 +191,38 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
         return ("hvsms", *self.serialize()[1].values())
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[SummarisedLook]:
         """After each look, all batches created within `reach`, completed or not. It never ends.
 
-        Airflow makes a watcher that failed again within seconds, so trouble is waited out here.
+        Airflow makes a watcher that failed again within seconds, so trouble is waited out here. Then the connection is
+        read again.
         """
         pause = _FIRST_PAUSE
         while True:
             try:
-                async for batches in _looks(**kwargs):
+                async for look in _looks(**kwargs):
                     pause = _FIRST_PAUSE
-                    yield batches
+                    yield look
             except (FollowingEnded, InvalidSettings) as error:
                 log.warning("Batches cannot be followed; trying again in %.0f s: %s", pause, error)
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, 2 * pause)
 
-    async def filter_shared_stream(
-        self, shared_stream: AsyncIterator[list[dict[str, Any]]]
-    ) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[SummarisedLook]) -> AsyncIterator[TriggerEvent]:
         """An event for each completed batch that was not announced before."""
         announced = await self._announced()
-        async for batches in newest_of(shared_stream):
-            now = datetime.now(UTC)
+        async for looked_at, batches in newest_of(shared_stream):
             if announced is None:
-                announced = Announced.at_first_look(batches, now)
+                announced = Announced.at_first_look(batches, looked_at)
                 await self._note(announced)
+            announced = announced.moved_on(batches, looked_at, reach=timedelta(seconds=self.reach))
             for batch in sorted(filter(announced.is_new, batches), key=lambda batch: str(batch["creation_time"])):
                 yield _event(**batch)
                 # The place is noted when the event has left this process: what is lost with it comes again. And of
                 # events that come at once, Airflow may leave all but the first to a later run.
                 await asyncio.sleep(_UNTIL_EVENT_LEFT)
                 announced = announced.with_one(batch)
-                await self._note(announced.moved_on(batches, now, reach=self._reach))
-            announced = announced.moved_on(batches, now, reach=self._reach)
-
-    @property
-    def _reach(self) -> timedelta:
-        return timedelta(seconds=self.reach)
+                await self._note(announced)
 
     async def _announced(self) -> Announced | None:
         for store in self._state_stores():
@@ -247,12 +248,12 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
 
 async def _looks(
     hvsms_conn_id: str, from_number: str | None, poll_interval: float, reach: float
-) -> AsyncIterator[list[dict[str, Any]]]:
-    """After each look the batches; where one is not taken before the next, only the newest."""
+) -> AsyncIterator[SummarisedLook]:
+    """Look after look; where one is not taken before the next, only the newest."""
     loop = asyncio.get_running_loop()
-    newest: Slot[list[Batch] | FollowingEnded] = Slot()
+    newest: Slot[Look | FollowingEnded] = Slot()
 
-    def show(look: list[Batch] | FollowingEnded) -> None:
+    def show(look: Look | FollowingEnded) -> None:
         # In a closed loop nothing waits for it.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(newest.put, look)
@@ -263,7 +264,7 @@ async def _looks(
     follower.start()
     try:
         while not isinstance(look := await newest.take(), FollowingEnded):
-            yield [as_summary(batch) for batch in look]
+            yield look.at, [as_summary(batch) for batch in look.batches]
         raise look
     finally:
         follower.stop()

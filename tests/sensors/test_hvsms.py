@@ -251,8 +251,10 @@ def test_fail_modes_count_in_the_worker_of_a_deferrable_sensor_too(
     sensor.batch_id = ""
     with pytest.raises(AirflowSkipException, match="batch_id"):
         sensor.execute(context)
-    with pytest.raises(AirflowSkipException, match="refused"):
-        sensor.execute_complete(context, {"status": "error", "message": "the login was refused"})
+    failed = {"event": {"status": "error", "message": "the login was refused"}}
+    for method, arguments in (("execute_complete", failed), ("__fail__", {"error": "Trigger timeout"})):
+        with pytest.raises(AirflowSkipException):
+            sensor.resume_execution(method, arguments, context)
     context["data_interval_start"] = context["data_interval_end"]
     with pytest.raises(AirflowSkipException, match="data interval is empty"):
         interval_sensor(deferrable=True, **mode).execute(context)

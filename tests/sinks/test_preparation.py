@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
@@ -114,6 +115,58 @@ def test_a_database_that_cannot_prove_itself_is_refused_with_what_works_instead(
         Table(hook()).load(unreadable())
     assert postgres_warehouse.query("SELECT id FROM messages") == [("1",)]
     assert postgres_warehouse.tables() == ["messages"]
+
+
+def test_a_table_without_an_enforced_key_is_refused_in_a_database_that_nobody_knows(
+    postgres_warehouse: Warehouse,
+) -> None:
+    Table(UnknownPostgresHook()).load([rows(message(1))])
+    postgres_warehouse.run("ALTER TABLE messages DROP CONSTRAINT messages_pkey")
+    with pytest.raises(UnsuitableDatabase, match=r"same primary key.*object storage"):
+        Table(UnknownPostgresHook()).load(unreadable())
+    assert postgres_warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+def test_a_session_in_another_zone_that_would_shift_times_is_refused_in_a_database_that_nobody_knows(
+    postgres_warehouse: Warehouse,
+) -> None:
+    table().load([rows(message(1))])
+    [(database,)] = postgres_warehouse.query("SELECT current_database()")
+    postgres_warehouse.run(f"ALTER DATABASE {database} SET timezone = 'America/New_York'")
+    with pytest.raises(UnsuitableDatabase, match="12:00 UTC came back as 17:00 UTC.*object storage"):
+        Table(UnknownPostgresHook()).load(unreadable())
+
+
+def test_a_database_without_temporary_tables_is_refused_with_what_works_instead(postgres_warehouse: Warehouse) -> None:
+    hook = ChangingHook(lambda statement: statement.replace("TEMPORARY TABLE", "TEMPORARY THING"))
+    with pytest.raises(UnsuitableDatabase, match="syntax error.*object storage"):
+        Table(hook).load(unreadable())
+
+
+def test_a_direct_connection_needs_no_second_one(
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"single_{os.urandom(4).hex()}"
+    [(database,)] = postgres_warehouse.query("SELECT current_database()")
+    postgres_warehouse.run(
+        f"CREATE ROLE {name} LOGIN CONNECTION LIMIT 1; GRANT ALL ON DATABASE {database} TO {name}; "
+        f"GRANT ALL ON SCHEMA public TO {name}"
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**postgres_warehouse.connection, "login": name}))
+    table().load([rows(message(1))])
+    assert postgres_warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+def test_mysql_drops_what_it_created_also_when_a_task_times_out(
+    mysql_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def timed_out(*_: Any) -> Any:
+        raise AirflowTaskTimeout
+
+    monkeypatch.setattr("airflow_provider_hvsms.sinks.mysql.Mysql.insert", timed_out)
+    with pytest.raises(AirflowTaskTimeout):
+        table().load([rows(message(1))])
+    assert mysql_warehouse.tables() == []
 
 
 def test_a_dialect_that_breaks_is_refused_with_what_works_instead(
@@ -298,20 +351,38 @@ def test_a_table_is_locked_by_what_its_name_stands_for(postgres_warehouse: Wareh
     assert failures == []
 
 
-def staging_tables(warehouse: Warehouse) -> int:
-    [(count,)] = warehouse.query("SELECT count(*) FROM pg_class WHERE relname LIKE 'hvsms_stage%'")
-    return int(count)
+class KeptSession(psycopg2.extensions.connection):  # type: ignore[misc]  # psycopg2 is untyped
+    """A session that its pool keeps when it is closed."""
+
+    def close(self) -> None:
+        """It stays open."""
 
 
-def test_no_staging_table_is_left_also_by_a_load_that_fails(postgres_warehouse: Warehouse) -> None:
-    with pytest.raises(RuntimeError), open_table(table().hook, "messages", MESSAGES) as sink:
-        sink.add(rows(message(1)), [])
-        assert staging_tables(postgres_warehouse) == 1
-        connection = sink._connection
-        sink.close()
-        assert staging_tables(postgres_warehouse) == 0
-        assert not connection.closed
-        raise RuntimeError
+class KeepingHook(PostgresHook):
+    def get_conn(self) -> Any:
+        fields = self.get_connection("warehouse")
+        return psycopg2.connect(
+            host=fields.host, user=fields.login, dbname=fields.schema, connection_factory=KeptSession
+        )
+
+
+def test_no_staging_table_is_left_in_a_session_that_goes_on(postgres_warehouse: Warehouse) -> None:
+    kept = Table(KeepingHook(postgres_conn_id="warehouse", sqlalchemy_scheme="postgresql+psycopg2"))
+    count = "SELECT count(*) FROM pg_class WHERE relname LIKE 'hvsms_stage%'"
+
+    def seen() -> Iterator[list[Row]]:
+        assert postgres_warehouse.query(count) == [(1,)]
+        yield rows(message(1))
+
+    def failing() -> Iterator[list[Row]]:
+        yield rows(message(1))
+        raise RuntimeError("the store went away")
+
+    kept.load(seen())
+    assert postgres_warehouse.query(count) == [(0,)]
+    with pytest.raises(RuntimeError):
+        kept.load(failing())
+    assert postgres_warehouse.query(count) == [(0,)]
 
 
 def test_a_lost_connection_is_the_error_that_shows(postgres_warehouse: Warehouse) -> None:

@@ -318,7 +318,12 @@ def following(store: StateStore | None = None, **arguments: Any) -> HvsmsBatchCo
     return made
 
 
-def follow(trigger: HvsmsBatchCompletedEventTrigger, sandbox: Sandbox, *steps: Callable[[], Any]) -> list[Any]:
+def follow(
+    trigger: HvsmsBatchCompletedEventTrigger,
+    sandbox: Sandbox,
+    *steps: Callable[[], Any],
+    before: Callable[[], Any] = lambda: None,
+) -> list[Any]:
     """The events while the steps are done one after the other, each seen by two more looks."""
     events: list[Any] = []
 
@@ -328,7 +333,7 @@ def follow(trigger: HvsmsBatchCompletedEventTrigger, sandbox: Sandbox, *steps: C
 
     async def story() -> None:
         task = asyncio.create_task(collect())
-        for step in (lambda: None, *steps):
+        for step in (before, *steps):
             await asyncio.to_thread(step)
             await asyncio.to_thread(wait_for_looks, sandbox, 2)
         await asyncio.sleep(0.1)
@@ -441,6 +446,47 @@ def test_a_refused_login_is_tried_once_more_with_what_the_connection_says_by_the
     [event] = run_all(trigger(batch_id), meanwhile=rotate)
     assert event["status"] == "success"
     assert sandbox.counters.failed_logins == 1
+
+
+def test_a_wait_that_cannot_reach_the_service_learns_of_a_corrected_host(
+    sandbox: Sandbox,
+    hvsms_connection: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms._RECHECK", 0.2)
+    monkeypatch.setattr("airflow_provider_hvsms.hooks.hvsms.TimeLimits", functools.partial(TimeLimits, tries=1))
+    set_connection(monkeypatch, {**hvsms_connection, "host": "http://127.0.0.1:1"})
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+
+    def correct() -> None:
+        wait_for(lambda: "cannot be looked at now" in caplog.text)
+        set_connection(monkeypatch, hvsms_connection)
+
+    [event] = run_all(trigger(batch_id), meanwhile=correct)
+    assert event["status"] == "success"
+
+
+def test_following_learns_of_a_corrected_host(
+    sandbox: Sandbox,
+    hvsms_connection: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms._FIRST_PAUSE", 0.2)
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms._UNTIL_EVENT_LEFT", 0)
+    monkeypatch.setattr("airflow_provider_hvsms.hooks.hvsms.TimeLimits", functools.partial(TimeLimits, tries=1))
+    set_connection(monkeypatch, {**hvsms_connection, "host": "http://127.0.0.1:1"})
+    batch_id = sandbox.store.start_batch(size=10, seconds=None)
+
+    def correct() -> None:
+        wait_for(lambda: "cannot be followed" in caplog.text)
+        set_connection(monkeypatch, hvsms_connection)
+
+    assert [
+        event["id"]
+        for event in follow(following(), sandbox, lambda: sandbox.store.complete_batch(batch_id), before=correct)
+    ] == [batch_id]
 
 
 def test_a_wait_outlasts_a_secrets_backend_that_does_not_answer(
