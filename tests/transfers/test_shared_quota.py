@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
-from tests.conftest import settled_midnight, Warehouse
+from tests.conftest import Warehouse, settled_midnight
 from tests.history import last_day, stored_between
 from tests.transfers import processes
 
