@@ -50,31 +50,43 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "airflow_provider_hvsms.hooks.hvsms.HvsmsHook",
                 "hook-name": _INTEGRATION,
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port"],
+                    "hidden-fields": ["schema"],
                     "relabeling": {"host": "Server", "login": "Client ID", "password": "Client Secret"},
-                    "placeholders": {"host": "https://platform.ringcentral.com"},
+                    # Airflow 3.3.1 and 3.3.2 mistake a missing port for another one than the saved connection's.
+                    "placeholders": {
+                        "host": "https://platform.ringcentral.com",
+                        "port": "443; Test in Airflow 3.3.1 and 3.3.2 needs it",
+                    },
                 },
-                "conn-fields": {
-                    "jwt_token": _field("JWT", "password", "The way for servers. Leave the user's fields below empty."),
-                    "username": _field("Username", None, "Phone number of the user, where the app allows passwords."),
-                    "extension": _field("Extension", None, "Empty for the company's main administrator."),
-                    "user_password": _field("User Password", "password", "The user's password."),
-                    "account_id": _field("Account ID", None, "Empty (or ~) for the account of the user."),
-                    "connect_timeout": _field("Connect Timeout", None, "Seconds; 10 if empty."),
-                    "read_timeout": _field("Read Timeout", None, "Seconds between two bytes; 60 if empty."),
-                    "quota_share": _field("Quota Share", None, "Part of the quota, above 0 and up to 1; 1 if empty."),
-                    "share_token": _switch("Share Token", "Let all tasks use one session, kept in a Variable."),
-                },
+                "conn-fields": _conn_fields(),
             }
         ],
     }
 
 
-def _field(label: str, display_format: str | None, description: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": ["string", "null"]}
-    if display_format:
-        schema["format"] = display_format
-    return {"label": label, "description": description, "schema": schema}
+def _conn_fields() -> dict[str, Any]:
+    """The extra fields of the form. Airflow masks those that have `token`, `password` or the like in the name."""
+    return {
+        "jwt_token": _secret("JWT", "The user's JWT credential; recommended for servers."),
+        "username": _text("Username", "The user's phone number. Only without a JWT, where the app allows passwords."),
+        "extension": _text("Extension", "Only without a JWT. Empty for the company's main administrator."),
+        "user_password": _secret("User Password", "Only without a JWT."),
+        "account_id": _text("Account ID", "Empty, or ~, for the account of the user who logs in."),
+        "connect_timeout": _text("Connect Timeout", "Seconds to wait for a connection; 10 if empty."),
+        "read_timeout": _text("Read Timeout", "Seconds to wait for the next part of an answer; 60 if empty."),
+        "quota_share": _text("Quota Share", "Part of the quota that may be used, such as 0.5; all of it if empty."),
+        "shared_session": _switch(
+            "Shared Session", "All tasks use one session, kept in a Variable of Airflow. For more than four at once."
+        ),
+    }
+
+
+def _text(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"]}}
+
+
+def _secret(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], "format": "password"}}
 
 
 def _switch(label: str, description: str) -> dict[str, Any]:

@@ -2,20 +2,81 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from importlib.metadata import entry_points
+import subprocess
+import sys
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
 import airflow
 import jsonschema
 import pytest
+from airflow.providers.common.compat.sdk import redact
 from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_hvsms.get_provider_info import get_provider_info
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 
 PACKAGE = "airflow-provider-hvsms"
+AIRFLOW_2 = int(version("apache-airflow").split(".")[0]) < 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What Airflow makes of the provider info for the form of a new connection."""
+
+    labels: dict[str, str]
+    hidden: set[str]
+    extra_fields: set[str]
+    secrets: set[str]
+    filled_in: set[str]
+
+
+@pytest.fixture(scope="module")
+def form() -> Form:
+    return _form_of_airflow_2() if AIRFLOW_2 else _form_of_airflow_3()
+
+
+def _form_of_airflow_2() -> Form:
+    manager: Any = ProvidersManager()
+    behaviour = manager.field_behaviours["hvsms"]
+    widgets = {
+        name.removeprefix("extra__hvsms__"): widget
+        for name, widget in manager.connection_form_widgets.items()
+        if "__hvsms__" in name
+    }
+    return Form(
+        labels=behaviour["relabeling"],
+        hidden=set(behaviour["hidden_fields"]),
+        extra_fields=set(widgets),
+        secrets={name for name, widget in widgets.items() if widget.is_sensitive},
+        filled_in={name for name, widget in widgets.items() if widget.field.kwargs.get("default")},
+    )
+
+
+# In a process of its own: before 3.2 the API server has stand-ins for the form's parts, which must come first.
+_PRINT_FORM = """
+from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+[form] = [form for form in HookMetaService.hook_meta_data() if form.connection_type == "hvsms"]
+print(form.model_dump_json())
+"""
+
+
+def _form_of_airflow_3() -> Form:
+    done = subprocess.run([sys.executable, "-c", _PRINT_FORM], capture_output=True, text=True, check=True)
+    shown = json.loads(done.stdout.splitlines()[-1])
+    standard = {name.removeprefix("url_"): field for name, field in shown["standard_fields"].items() if field}
+    extra = shown["extra_fields"]
+    return Form(
+        labels={name: field["title"] for name, field in standard.items() if field["title"]},
+        hidden={name for name, field in standard.items() if field["hidden"]},
+        extra_fields=set(extra),
+        secrets={name for name, field in extra.items() if field["schema"].get("format") == "password"},
+        filled_in={name for name, field in extra.items() if field["value"]},
+    )
 
 
 def test_the_entry_point_gives_the_provider_info() -> None:
@@ -41,20 +102,28 @@ def test_airflow_lists_the_provider_and_its_connection_type() -> None:
     )
 
 
-def test_the_form_shows_every_extra_field_and_hides_what_is_typed_into_secrets() -> None:
-    widgets = ProvidersManager().connection_form_widgets
-    fields = {name.removeprefix("extra__hvsms__"): widget for name, widget in widgets.items() if "__hvsms__" in name}
-    assert set(fields) == {
+def test_the_form_shows_every_extra_field_and_hides_what_is_typed_into_secrets(form: Form) -> None:
+    assert form.extra_fields == {
         "jwt_token", "username", "extension", "user_password", "account_id", "connect_timeout", "read_timeout",
-        "quota_share", "share_token",
+        "quota_share", "shared_session",
     }  # fmt: skip
-    assert {name for name, widget in fields.items() if widget.is_sensitive} == {"jwt_token", "user_password"}
+    assert form.secrets == {"jwt_token", "user_password"}
 
 
-def test_the_form_calls_the_standard_fields_by_what_they_hold() -> None:
-    behaviour: Any = ProvidersManager().field_behaviours["hvsms"]
-    assert behaviour["relabeling"] == {"host": "Server", "login": "Client ID", "password": "Client Secret"}
-    assert behaviour["hidden_fields"] == ["schema", "port"]
+def test_a_new_form_has_nothing_filled_in_and_its_switch_is_off(form: Form) -> None:
+    assert form.filled_in == set()
+
+
+def test_airflow_masks_the_secrets_of_the_form_and_nothing_else() -> None:
+    connection_type = get_provider_info()["connection-types"][0]
+    names = list(connection_type["conn-fields"])
+    shown: Any = redact(dict.fromkeys(names, "said"))
+    assert {name for name in names if shown[name] != "said"} == {"jwt_token", "user_password"}
+
+
+def test_the_form_calls_the_standard_fields_by_what_they_hold(form: Form) -> None:
+    assert form.labels == {"host": "Server", "login": "Client ID", "password": "Client Secret"}
+    assert form.hidden == {"schema"}
 
 
 def test_every_module_that_is_named_can_be_imported() -> None:

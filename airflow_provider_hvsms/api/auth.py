@@ -44,11 +44,14 @@ _WAIT_AFTER_LOSS = (0.5, 3.0)
 
 _ABOUT_SESSIONS = "about five sessions of one user and app may live at a time, and each further login ends the oldest"
 _REMEDY_ALONE = (
-    "Set share_token: true in the connection's extra, or let the tasks of this connection run in an Airflow pool of at "
-    "most four slots, or give each program an app or user of its own."
+    "Set shared_session: true in the connection's extra, or let the tasks of this connection run in an Airflow pool of "
+    "at most four slots, or give each program an app or user of its own."
 )
-_REMEDY_SHARED = "share_token is set, so these are other programs' logins: give each program an app or user of its own."
+_REMEDY_SHARED = (
+    "shared_session is set, so these are other programs' logins: give each program an app or user of its own."
+)
 
+_DEFAULT_PORTS = {"https": ":443", "http": ":80"}
 _SERVER_REMEDY = (
     ": the connection's host must be a scheme, a host and perhaps a port, such as https://platform.ringcentral.com."
 )
@@ -407,7 +410,7 @@ def _checked_server(server: str) -> str:
             f"Plain http would show the token to anybody on the way to {parts.netloc}: use https in the "
             "connection's host. Http is for loopback addresses only."
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc.removesuffix(_DEFAULT_PORTS[parts.scheme])}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
 DEFAULT_SERVER = "https://platform.ringcentral.com"
+
+_MASK = "***"
+"""What Airflow's form shows, and sends back, in place of a secret."""
 
 _SAID_YES = frozenset({"true", "yes", "1"})
 _SAID_NO = frozenset({"false", "no", "0", ""})
@@ -60,13 +64,12 @@ def read_settings(
     """
     extra = connection.extra_dejson
     try:
-        shares = _is_set(extra, "share_token")
         return ClientSettings(
             hvsms_conn_id=hvsms_conn_id,
             credentials=Credentials(
                 server=_server(connection),
                 client_id=connection.login or "",
-                client_secret=connection.password or "",
+                client_secret=_unmasked(connection.password or "", "The client secret"),
                 grant=_grant(extra),
             ),
             account_id=_text(extra, "account_id") or "~",
@@ -76,21 +79,30 @@ def read_settings(
                 read=_seconds(extra, "read_timeout", TimeLimits.read),
             ),
             quota_share=_share(extra, "quota_share"),
-            token_store=token_store if shares else None,
+            token_store=token_store if _shares_session(extra) else None,
         )
     except FinalError as error:
         raise InvalidSettings(f"Connection {hvsms_conn_id!r}: {error}") from error
 
 
 def _server(connection: Connection) -> str:
-    host = (connection.host or "").strip() or DEFAULT_SERVER
-    return f"{host.rstrip('/')}:{connection.port}" if connection.port else host
+    host = (connection.host or "").strip().rstrip("/") or DEFAULT_SERVER
+    if not connection.port:
+        return host
+    named = re.search(r":(\d+)$", host)
+    if not named:
+        return f"{host}:{connection.port}"
+    if int(named[1]) != connection.port:
+        raise InvalidSettings(
+            f"The host names port {named[1]}, but the connection's port is {connection.port}: leave one of them empty."
+        )
+    return host
 
 
 def _grant(extra: Mapping[str, Any]) -> JwtGrant | PasswordGrant:
-    if jwt_token := _text(extra, "jwt_token"):
+    if jwt_token := _secret(extra, "jwt_token"):
         return JwtGrant(jwt_token)
-    username, user_password = _text(extra, "username"), _text(extra, "user_password")
+    username, user_password = _text(extra, "username"), _secret(extra, "user_password")
     if username and user_password:
         return PasswordGrant(username, _text(extra, "extension"), user_password)
     if username or user_password:
@@ -99,6 +111,30 @@ def _grant(extra: Mapping[str, Any]) -> JwtGrant | PasswordGrant:
     raise InvalidSettings(
         "jwt_token and username are both missing in the extra: fill in jwt_token, or username and user_password."
     )
+
+
+def _shares_session(extra: Mapping[str, Any]) -> bool:
+    """Whether the tasks of the connection share a session.
+
+    The setting was called `share_token` before. That name made Airflow's form take the switch for a secret, and store
+    its mask where nobody had touched it.
+    """
+    if _text(extra, "shared_session") or _text(extra, "share_token") == _MASK:
+        return _is_set(extra, "shared_session")
+    return _is_set(extra, "share_token")
+
+
+def _secret(extra: Mapping[str, Any], name: str) -> str:
+    return _unmasked(_text(extra, name), f"{name} in the extra")
+
+
+def _unmasked(secret: str, what: str) -> str:
+    if secret == _MASK:
+        raise InvalidSettings(
+            f"{what} is {_MASK!r}, which Airflow shows in place of a secret: type it again. If only Test says so, fill "
+            "in Server and Port: without them Airflow 3.3.1 sends masks to Test."
+        )
+    return secret
 
 
 def _text(extra: Mapping[str, Any], name: str) -> str:

@@ -48,14 +48,14 @@ class HvsmsHook(BaseHook):
     All hooks with the same connection in one process share one login and one quota. The hook's own methods keep the
     session until the hook is dropped or closed.
 
-    With `share_token` in the connection's extra, all tasks of the connection share one login, wherever they run: its
-    token is kept in an Airflow Variable. Such a session is not revoked when a task ends. Triggers, the form's Test
+    With `shared_session` in the connection's extra, all tasks of the connection share one login, wherever they run:
+    its token is kept in an Airflow Variable. Such a session is not revoked when a task ends. Triggers, the form's Test
     button and scripts still log in for themselves.
 
     :param hvsms_conn_id: a connection of type `hvsms`: host = server, login = client id, password = client secret,
         extra = `jwt_token`, or `username`, `extension` and `user_password`; optional `account_id`, `connect_timeout`
-        and `read_timeout` (seconds), `share_token` (default false), and `quota_share`, the part of the quota that may
-        be used (above 0 and up to 1, the default).
+        and `read_timeout` (seconds), `shared_session` (default false), and `quota_share`, the part of the quota that
+        may be used (above 0 and up to 1, the default).
     """
 
     conn_name_attr = "hvsms_conn_id"
@@ -183,7 +183,8 @@ class HvsmsHook(BaseHook):
             with self.client_settings(limits=TimeLimits(tries=1, quota=0.0)).connect() as client:
                 next(client.message_pages(Window(now - timedelta(days=1), now), per_page=1))
         except HvsmsError as error:
-            return False, str(error)
+            # The form gives the connection an id of its own, which would tell nobody anything.
+            return False, str(error).removeprefix(f"Connection {self.hvsms_conn_id!r}: ")
         return True, "Logged in, and read the message store."
 
     def close(self) -> None:

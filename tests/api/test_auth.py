@@ -147,7 +147,7 @@ def test_a_session_ended_by_others_is_said_once_with_what_to_set(
         sandbox.faults.add(Fault.unauthorized(), times=1, path="/messages")
         client.get_message(first_id(sandbox))
     [told] = [record for record in caplog.records if "ended this session" in record.getMessage()]
-    assert (told.levelname, "share_token: true" in told.getMessage(), "pool" in told.getMessage()) == (
+    assert (told.levelname, "shared_session: true" in told.getMessage(), "pool" in told.getMessage()) == (
         "WARNING", True, True,
     )  # fmt: skip
 
@@ -171,7 +171,7 @@ def test_new_tokens_that_are_refused_three_times_are_an_error_about_sessions(
     sandbox: Sandbox, make_client: MakeClient, clock: ManualClock
 ) -> None:
     sandbox.faults.add(Fault.unauthorized(), times=None, path="/messages")
-    with pytest.raises(SessionEnded, match="about five sessions.*share_token: true"):
+    with pytest.raises(SessionEnded, match="about five sessions.*shared_session: true"):
         make_client(sandbox).get_message(first_id(sandbox))
     assert sum(sandbox.counters.logins.values()) == 1 + 3
     assert sum(clock.slept) <= 3 + 6 + 12
@@ -277,6 +277,9 @@ def test_a_server_that_cannot_be_used_is_refused(server: str, complaint: str) ->
     [
         ("platform.ringcentral.com", "https://platform.ringcentral.com"),
         ("https://platform.ringcentral.com/", "https://platform.ringcentral.com"),
+        ("platform.ringcentral.com:443", "https://platform.ringcentral.com"),
+        ("https://platform.ringcentral.com:8443", "https://platform.ringcentral.com:8443"),
+        ("http://localhost:80", "http://localhost"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("http://localhost:8080", "http://localhost:8080"),
         ("http://[::1]:8080", "http://[::1]:8080"),

@@ -79,8 +79,13 @@ def test_arguments_are_checked_at_the_call(sandbox: Sandbox, hvsms_connection: C
         ({"extra": {"jwt_token": "a.b.c", "read_timeout": "fast"}}, "read_timeout .*'fast'"),
         ({"extra": {"jwt_token": "a.b.c", "connect_timeout": 0}}, "connect_timeout"),
         ({"extra": {"jwt_token": "a.b.c", "account_id": ".."}}, "account_id"),
-        ({"extra": {"jwt_token": "a.b.c", "share_token": "maybe"}}, "share_token .*'maybe'.*true or false"),
+        ({"extra": {"jwt_token": "a.b.c", "shared_session": "maybe"}}, "shared_session .*'maybe'.*true or false"),
+        ({"extra": {"jwt_token": "a.b.c", "shared_session": 2}}, "shared_session .*'2'"),
         ({"extra": {"jwt_token": "a.b.c", "share_token": 2}}, "share_token .*'2'"),
+        ({"password": "***"}, r"client secret is '\*\*\*'.*type it again"),
+        ({"extra": {"jwt_token": "***"}}, r"jwt_token .*'\*\*\*'.*type it again"),
+        ({"extra": {"username": "+15550100000", "user_password": "***"}}, r"user_password .*'\*\*\*'"),
+        ({"host": "https://example.com:8443", "port": 443}, "names port 8443, .* port is 443"),
         ({"extra": {"jwt_token": "a.b.c", "quota_share": "half"}}, "quota_share .*'half'.*above 0 and up to 1"),
         ({"extra": {"jwt_token": "a.b.c", "quota_share": 0}}, "quota_share .*'0'"),
         ({"extra": {"jwt_token": "a.b.c", "quota_share": 1.5}}, "quota_share .*'1.5'"),
@@ -100,6 +105,20 @@ def test_the_default_server_is_ringcentral(hvsms_connection: Connection, monkeyp
     assert client._transport._server == "https://platform.ringcentral.com"
 
 
+def test_the_port_of_https_need_not_be_said_and_makes_no_other_server(
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = connect_with(monkeypatch, hvsms_connection, host="", port=443)
+    assert hook.client_settings().credentials.server == "https://platform.ringcentral.com"
+
+
+def test_a_port_may_be_said_in_the_host_and_in_the_port(
+    sandbox: Sandbox, hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(sandbox.url.rpartition(":")[2])
+    assert connect_with(monkeypatch, hvsms_connection, host=sandbox.url, port=port).test_connection()[0]
+
+
 def test_a_port_of_the_connection_counts(
     sandbox: Sandbox, hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,12 +133,39 @@ def test_a_port_of_the_connection_counts(
         (False, False), ("False", False), ("0", False), ("NO", False), ("", False), (None, False),
     ],
 )  # fmt: skip
-def test_share_token_may_be_said_in_the_ways_of_json_and_of_forms(
+def test_shared_session_may_be_said_in_the_ways_of_json_and_of_forms(
     hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, said: object, shares: bool
 ) -> None:
-    extra = {**hvsms_connection["extra"], "share_token": said}
-    client = connect_with(monkeypatch, hvsms_connection, extra=extra).client_settings(may_share=True).connect()
-    assert (client._login._shared is not None) is shares
+    extra = {**hvsms_connection["extra"], "shared_session": said}
+    settings = connect_with(monkeypatch, hvsms_connection, extra=extra).client_settings(may_share=True)
+    assert (settings.token_store is not None) is shares
+
+
+@pytest.mark.parametrize(
+    ("switches", "shares"),
+    [
+        ({"share_token": True}, True),
+        ({"share_token": "true"}, True),
+        ({"share_token": False}, False),
+        ({"share_token": True, "shared_session": None}, True),
+        ({"share_token": True, "shared_session": False}, False),
+        ({"share_token": False, "shared_session": True}, True),
+    ],
+)
+def test_the_earlier_name_of_shared_session_counts_where_the_new_one_is_not_set(
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, switches: dict[str, object], shares: bool
+) -> None:
+    extra = {**hvsms_connection["extra"], **switches}
+    settings = connect_with(monkeypatch, hvsms_connection, extra=extra).client_settings(may_share=True)
+    assert (settings.token_store is not None) is shares
+
+
+def test_the_mask_that_a_form_stored_for_an_untouched_switch_does_not_turn_it_on(
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {**hvsms_connection["extra"], "share_token": "***"}
+    settings = connect_with(monkeypatch, hvsms_connection, extra=extra).client_settings(may_share=True)
+    assert settings.token_store is None
 
 
 def test_a_quota_share_leaves_the_rest_of_the_quota_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +198,13 @@ def test_the_test_button_says_in_words_what_is_wrong(
     worked, message = connect_with(monkeypatch, hvsms_connection, **changes).test_connection()
     assert not worked
     assert complaint in message
+
+
+def test_the_test_button_does_not_name_the_id_that_airflow_made_up_for_it(
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, message = connect_with(monkeypatch, hvsms_connection, password="").test_connection()
+    assert message == "The client secret is missing: set the connection's password."
 
 
 def test_the_test_button_says_that_the_permission_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

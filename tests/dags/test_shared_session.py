@@ -1,4 +1,4 @@
-"""With `share_token`, the tasks of a connection log in once, by way of a Variable of a real Airflow."""
+"""With `shared_session`, the tasks of a connection log in once, by way of a Variable of a real Airflow."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sharing_connection(hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    extra = {**hvsms_connection["extra"], "share_token": True}
+    extra = {**hvsms_connection["extra"], "shared_session": True}
     monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps({**hvsms_connection, "extra": extra}))
 
 

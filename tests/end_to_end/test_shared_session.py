@@ -45,7 +45,7 @@ def dags(airflow_home: Path, store: Sandbox) -> Path:
 @pytest.fixture(scope="module")
 def airflow_connections(store: Sandbox) -> dict[str, Any]:
     connection = store.airflow_connection
-    return {"hvsms_default": {**connection, "extra": {**connection["extra"], "share_token": True}}}
+    return {"hvsms_default": {**connection, "extra": {**connection["extra"], "shared_session": True}}}
 
 
 @pytest.fixture(scope="module")
