@@ -203,13 +203,22 @@ def test_what_cannot_be_read_counts_as_nothing_and_is_replaced(
     assert logins(sandbox) == 1
 
 
-def test_a_task_that_died_while_it_logged_in_holds_the_others_up_for_half_a_minute(
-    sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
+def test_a_task_that_died_while_it_logged_in_holds_the_others_up_for_three_minutes(
+    sandbox: Sandbox,
+    store: FileTokenStore,
+    make_task: MakeTask,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fingerprint = credentials_of(sandbox).fingerprint
-    store.write(Kept(fingerprint, claim=Claim("somebody who died", clock.now + 30)))
+    def die(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr("airflow_provider_hvsms.api.auth._TokenEndpoint.log_in", die)
+        read_one(sandbox, make_task(sandbox, store))
+    died_at = clock.now
     read_one(sandbox, make_task(sandbox, store))
-    assert 30 <= sum(clock.slept) <= 35
+    assert 175 <= clock.now - died_at <= 185
     assert logins(sandbox) == 1
 
 
