@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
-from airflow_provider_hvsms.api.errors import FinalError, InvalidRequest, PassingError
+from airflow_provider_hvsms.api.errors import ConnectionUnavailable, FinalError, InvalidRequest, PassingError
 from airflow_provider_hvsms.api.filters import BatchFilter, check_batch_id
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.hooks.arguments import PersonalArgument, as_batch_ids, checking_early, is_known
@@ -64,6 +64,8 @@ class HvsmsSensor(BaseSensorOperator):
         with failing_at_once(self.hvsms_conn_id):
             try:
                 batches = self.look(self._client, context)
+            except ConnectionUnavailable:
+                raise  # to Airflow's retries: it may be a mistyped id
             except PassingError as error:
                 self.log.warning("Nothing could be seen this time: %s", error)
                 return PokeReturnValue(is_done=False)

@@ -104,7 +104,7 @@ class HvsmsBatchTrigger(BaseTrigger):
         settings = await find_settings(self.hvsms_conn_id)
         while (outcome := await self._wait_with(settings)).connection_in_doubt:
             changed = await find_settings(self.hvsms_conn_id)
-            if changed == settings:
+            if changed == settings and outcome.failure:
                 break
             log.info("Connection %r has changed since the wait began: going on with it.", self.hvsms_conn_id)
             settings = changed

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
-from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequest
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor, HvsmsIntervalBatchesSensor
 from tests.history import DAY, last_day
@@ -267,3 +267,10 @@ def test_a_deferred_interval_sensor_waits_its_interval_before_it_looks_again(san
         interval_sensor(deferrable=True, poke_interval=30).execute(context)
     earliest = datetime.fromisoformat(deferred.value.trigger.not_before)
     assert earliest > datetime.now(UTC) + timedelta(seconds=25)
+
+
+def test_a_connection_that_airflow_does_not_find_is_left_to_airflows_retries(
+    sandbox: Sandbox, context: Any, airflow_database: None
+) -> None:
+    with pytest.raises(ConnectionUnavailable, match="'nowhere'"):
+        batch_sensor(batch_id="b", hvsms_conn_id="nowhere").execute(context)
