@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +101,6 @@ class DuckDbWarehouse(Warehouse):
         """Nothing stays open."""
 
 
-def settled_midnight() -> datetime:
-    """A midnight in UTC so long ago that the messages before it change no more: at any hour the one of yesterday."""
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    return yesterday.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
@@ -114,8 +108,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A store of three days with 3,000 messages, all settled, and a quota that no test uses up."""
-    with Sandbox(Settings(messages=3_000, days=3, end=settled_midnight(), light=10_000, auth=1_000)) as sandbox:
+    """A store of three days with 3,000 messages and a quota that no test uses up."""
+    with Sandbox(Settings(messages=3_000, days=3, light=10_000, auth=1_000)) as sandbox:
         yield sandbox
 
 

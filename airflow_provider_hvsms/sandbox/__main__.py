@@ -106,7 +106,7 @@ def _add_data(serve: argparse.ArgumentParser) -> None:
         serve,
         "end",
         _moment,
-        "end of the history, ISO 8601 with a time zone; by default the last UTC midnight",
+        "end of the history, ISO 8601 with a time zone; by default a UTC midnight, such that all messages have settled",
     )
     serve.add_argument("--written-ahead", action="store_true", help="write the messages once, not for each page")
     _add(serve, "opt_outs", _whole(0), "opt-out records")

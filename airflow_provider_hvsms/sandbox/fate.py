@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from airflow_provider_hvsms.sandbox.moments import SECOND
 
@@ -50,6 +51,9 @@ _WAITS = (
     + tuple(60 * SECOND * (1 + i) for i in range(36))
     + tuple(_HOUR * (1 + i) // 2 for i in range(12))
 )
+
+MAX_SETTLING = timedelta(hours=7)
+"""Above the longest time from creation to the last status."""
 
 
 def fate(bits: int) -> Fate:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from airflow_provider_hvsms.sandbox.fate import MAX_SETTLING
+
 LastPage = Literal["omit", "empty-token", "no-paging"]
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -38,7 +40,8 @@ class Settings:
     :param messages: messages in the history.
     :param days: length of the history in days.
     :param seed: the same seed gives the same history, relative to ``end``.
-    :param end: end of the history (exclusive, aware); ``None``: the last UTC midnight before the start.
+    :param end: end of the history (exclusive, aware); ``None``: the last UTC midnight by which all messages have
+        settled at the start.
     :param written_ahead: messages are written once at the start instead of for each page; for measurements.
     :param opt_outs: opt-out records.
     :param live_batches: batches that start together with the server and make progress over some minutes.
@@ -141,5 +144,5 @@ class Settings:
         """Return these settings with ``end`` filled in, as seen at ``now`` (epoch seconds)."""
         if self.end is not None:
             return self
-        midnight = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return replace(self, end=midnight)
+        newest = datetime.fromtimestamp(now, UTC) - MAX_SETTLING
+        return replace(self, end=newest.replace(hour=0, minute=0, second=0, microsecond=0))

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
-from tests.conftest import Warehouse, settled_midnight
+from tests.conftest import Warehouse
 from tests.dags.conftest import RunExample, latest_result
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """A store with a day of exactly 5,000 messages, and nothing before it."""
-    with Sandbox(Settings(messages=5_000, days=1, end=settled_midnight(), light=10_000, auth=1_000)) as sandbox:
+    with Sandbox(Settings(messages=5_000, days=1, light=10_000, auth=1_000)) as sandbox:
         yield sandbox
 
 

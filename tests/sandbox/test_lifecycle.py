@@ -40,6 +40,18 @@ def test_another_end_moves_the_store_and_changes_nothing_else() -> None:
     assert [replace(one, created=one.created + 86_400 * SECOND) for one in first.messages] == later.messages
 
 
+@pytest.mark.parametrize("minutes", [0, 10, 359, 361, 720, 1_435])
+def test_a_store_that_starts_at_any_hour_holds_whole_days_of_settled_messages(minutes: int) -> None:
+    started = END + timedelta(minutes=minutes)
+    settings = Settings(messages=5_000, days=1).settled(started.timestamp())
+    assert settings.end is not None
+    assert settings.end.time() == END.time()
+    assert started - settings.end < timedelta(hours=31)
+    messages = Store(settings, started.timestamp).messages
+    assert len(messages) == 5_000
+    assert max(one.created + one.settled_after for one in messages) <= started.timestamp() * SECOND
+
+
 def test_the_history_lies_within_its_days_and_is_spread_over_them() -> None:
     messages = Store(Settings(messages=5000, days=4, end=END), lambda: 0.0).messages
     assert len(messages) == 5000

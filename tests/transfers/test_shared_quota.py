@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
-from tests.conftest import Warehouse, settled_midnight
+from tests.conftest import Warehouse
 from tests.history import last_day, stored_between
 from tests.transfers import processes
 
@@ -17,9 +17,7 @@ from tests.transfers import processes
 def test_four_processes_that_know_nothing_of_each_other_are_exact_and_never_refused(
     postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Sandbox(
-        Settings(messages=3_000, days=3, end=settled_midnight(), light=60, window=10, penalty=10, auth=1_000)
-    ) as sandbox:
+    with Sandbox(Settings(messages=3_000, days=3, light=60, window=10, penalty=10, auth=1_000)) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(sandbox.airflow_connection))
         interval = last_day(sandbox)
         expected = sorted(str(message.id) for message in stored_between(sandbox, *interval))
@@ -49,9 +47,7 @@ def test_four_processes_that_know_nothing_of_each_other_are_exact_and_never_refu
 def test_where_answers_are_slow_several_spans_are_read_at_once(
     sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, context: Any
 ) -> None:
-    with Sandbox(
-        Settings(messages=3_000, days=3, end=settled_midnight(), latency=0.2, light=6_000, auth=1_000)
-    ) as sandbox:
+    with Sandbox(Settings(messages=3_000, days=3, latency=0.2, light=6_000, auth=1_000)) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(sandbox.airflow_connection))
         expected = sorted(str(message.id) for message in stored_between(sandbox, *last_day(sandbox)))
         summary = HvsmsMessagesToSqlOperator(
