@@ -196,7 +196,7 @@ def test_a_session_that_another_program_ended_is_replaced_once_for_all(
     for task in tasks:
         read_one(sandbox, task)
     assert logins(sandbox) == 1 + 5 + 1
-    assert caplog.text.count("share_token is set, so these are other programs' logins") == 1
+    assert caplog.text.count("shared_session is set, so these are other programs' logins") == 1
 
 
 def test_a_refresh_token_that_is_used_up_leads_to_a_login(
