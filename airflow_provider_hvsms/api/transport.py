@@ -242,7 +242,10 @@ class Transport:
                 )
             except requests.RequestException as error:
                 # The chain would show the address, whose query may hold phone numbers, in the task's log.
-                raise ServiceUnavailable(f"{request}: no whole answer: {_reason(error)}.") from None
+                raise ServiceUnavailable(
+                    f"{request}: no whole answer from {self._server}: {_reason(error)}. If it stays so, check the "
+                    "connection's host and port, and that this machine may reach them."
+                ) from None
             turn.answered(response.status_code, response.headers)
         with self._counting:
             self._seconds += (turn.answered_at or turn.taken_at) - turn.taken_at

@@ -30,7 +30,6 @@ COMPONENTS: dict[str, list[str]] = {
     "dag-processor": [],
     "triggerer": ["--skip-serve-logs"],
 }
-HEALTHY = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 LINES_OF_LOG = 40
 
 
@@ -40,10 +39,18 @@ class RunningAirflow:
     Tests see it as users do, through its REST API. Modules beside the DAGs can be imported in every process.
     """
 
-    def __init__(self, home: Path, dags: Path, connections: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        dags: Path,
+        connections: Mapping[str, Any],
+        environment: Mapping[str, str],
+        components: Collection[str] = tuple(COMPONENTS),
+    ) -> None:
         """`connections` go into Airflow's database, as users have them; `environment` comes on top: settings."""
         self.home = home
         self._connections = connections
+        self._components = components
         self._port = _free_port()
         self._environment = {**_inherited(), **_settings(home, dags, self._port), **environment}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -60,10 +67,10 @@ class RunningAirflow:
                 file = self.home / "connections.json"
                 file.write_text(json.dumps(self._connections))
                 self._run("connections", "import", str(file))
-            for component in COMPONENTS:
+            for component in self._components:
                 self.start(component)
             self.wait_until(self.is_healthy, 180, "Airflow is up")
-            token = self._http.get(f"{self._url}/auth/token", timeout=30).json()["access_token"]
+            token = self._http.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
             self._http.headers["Authorization"] = f"Bearer {token}"
             self._stack = stack.pop_all()
         return self
@@ -72,6 +79,10 @@ class RunningAirflow:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
 
     def start(self, component: str) -> None:
         """Start a component, and do not wait for it."""
@@ -159,7 +170,8 @@ class RunningAirflow:
             health = self._call("GET", "monitor/health")
         except requests.ConnectionError:
             return False
-        return all(health[name]["status"] == "healthy" for name in HEALTHY)
+        names = {component.replace("-", "_") for component in self._components} - {"api_server"}
+        return all(health[name]["status"] == "healthy" for name in {"metadatabase", *names})
 
     def wait_until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         """Wait for a condition; fail with the end of every log when it does not come true, or when a component ends."""
@@ -204,19 +216,15 @@ class RunningAirflow:
         return any(dag["dag_id"] == dag_id for dag in self._call("GET", "dags?limit=100")["dags"])
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        response = self._http.request(method, f"{self._url}/api/v2/{path}", json=body, timeout=30)
+        response = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, timeout=30)
         for _ in range(10 if method == "GET" else 0):
             # With SQLite the API server answers 500 now and then, while another process writes.
             if response.status_code < 500:
                 break
             time.sleep(0.5)
-            response = self._http.request(method, f"{self._url}/api/v2/{path}", timeout=30)
+            response = self._http.request(method, f"{self.url}/api/v2/{path}", timeout=30)
         assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
         return response.json()
-
-    @property
-    def _url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
 
     def _reap(self) -> None:
         for process in self._processes.values():

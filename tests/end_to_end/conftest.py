@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.airflow_processes import RunningAirflow
+from tests.end_to_end.airflow_processes import COMPONENTS, RunningAirflow
 
 AIRFLOW_2 = int(version("apache-airflow").split(".")[0]) < 3
 
@@ -47,8 +47,18 @@ def airflow_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
+def airflow_components() -> Collection[str]:
+    """The processes to start. A file of tests that needs fewer overrides this fixture."""
+    return tuple(COMPONENTS)
+
+
+@pytest.fixture(scope="module")
 def running_airflow(
-    airflow_home: Path, dags: Path, airflow_connections: dict[str, Any], airflow_environment: dict[str, str]
+    airflow_home: Path,
+    dags: Path,
+    airflow_connections: dict[str, Any],
+    airflow_environment: dict[str, str],
+    airflow_components: Collection[str],
 ) -> Iterator[RunningAirflow]:
-    with RunningAirflow(airflow_home, dags, airflow_connections, airflow_environment) as airflow:
+    with RunningAirflow(airflow_home, dags, airflow_connections, airflow_environment, airflow_components) as airflow:
         yield airflow
