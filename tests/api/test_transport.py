@@ -102,7 +102,7 @@ def test_a_redirect_is_not_followed_and_its_host_is_named(sandbox: Sandbox, make
     sandbox.faults.add(Fault.redirect("https://elsewhere.example/login?token=abc"), times=None, path="/messages")
     with pytest.raises(UnexpectedAnswer, match=r"points to elsewhere\.example, which is not followed") as error:
         make_client(sandbox, limits=TimeLimits(tries=1)).get_message("1")
-    assert "abc" not in str(error.value)
+    assert "token=abc" not in str(error.value)
 
 
 def test_no_permission_fails_at_once_and_names_it(make_client: MakeClient, clock: ManualClock) -> None:
