@@ -22,7 +22,8 @@ AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # What no database can hold must show here, where the record can be named and quarantined.
 WholeNumber = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_MAX_COST = Decimal(10**12)
+# From here on six decimal places round it up to thirteen digits before them.
+_MAX_COST = Decimal("999999999999.9999995")
 
 ItemT = TypeVar("ItemT")
 

@@ -238,12 +238,17 @@ def test_an_answer_of_scalars_alone_is_no_total() -> None:
         decode_statuses(b'{"errorCode": "CMN-203", "message": "Internal Server Error"}')
 
 
-@pytest.mark.parametrize("cost", [1e12, -1e12, 1e30])
-def test_a_cost_that_no_column_can_hold_is_a_reject(cost: float) -> None:
-    [reject] = decode_page(page_of({**MESSAGE, "cost": cost}), Message).rejects
+@pytest.mark.parametrize("cost", ["1e12", "-1e12", "1e30", "999999999999.9999995", "-999999999999.9999999"])
+def test_a_cost_that_no_column_can_hold_is_a_reject(cost: str) -> None:
+    [reject] = decode_page(page_of({**MESSAGE, "cost": msgspec.Raw(cost.encode())}), Message).rejects
     assert "message 52511 cannot be read: `cost` has more than twelve digits" in reject.reason
 
 
 @pytest.mark.parametrize("body", [b'{"queued": null}', b'{"messageStatuses": null, "sent": {"count": 0}}'])
 def test_statuses_that_are_null_are_zero(body: bytes) -> None:
     assert decode_statuses(body).total == 0
+
+
+def test_the_largest_cost_that_a_column_can_hold_is_read() -> None:
+    page = page_of({**MESSAGE, "cost": msgspec.Raw(b"999999999999.9999994")})
+    assert decode_page(page, Message).records[0].cost == Decimal("999999999999.9999994")

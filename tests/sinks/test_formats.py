@@ -155,8 +155,10 @@ def test_parquet_rounds_money_half_to_even() -> None:
 
 
 def test_money_that_parquet_cannot_hold_when_it_is_rounded_is_an_error() -> None:
+    names = (column.name for column in MESSAGES.columns)
+    values = {**dict(zip(names, row(1), strict=True)), "cost": Decimal("999999999999.9999999")}
     with pytest.raises(ValueDoesNotFit, match=r"column 'cost' does not fit into Parquet's decimal128\(18, 6\)"):
-        written("parquet", [row(1, cost=Decimal("999999999999.9999999"))])
+        written("parquet", [tuple(values.values())])
 
 
 def test_a_number_that_parquet_cannot_hold_is_an_error() -> None:
