@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,21 @@ SEQUENCE = "hvsms_sequence"
 
 
 class CommitUnknown(Exception):
-    """The connection was lost while a transaction was committed: it may have been or not."""
+    """A commit failed so that it may have been carried out or not."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NameLimit:
+    """How long the name of a table may be.
+
+    :param unit: `bytes` (of UTF-8) or `characters`.
+    """
+
+    length: int
+    unit: str
+
+    def allows(self, name: str) -> bool:
+        return len(name.encode() if self.unit == "bytes" else name) <= self.length
 
 
 class Database:
@@ -34,7 +49,7 @@ class Database:
     is_generic = True
     """Whether nothing is known of the database, so that it must prove what a load relies on."""
 
-    max_name_bytes: int | None = None
+    name_limit: NameLimit | None = None
     """The longest name of a table; `None`: no limit is known."""
 
     stage_has_key = False
@@ -62,7 +77,7 @@ class Database:
     def transaction(self, connection: sa.engine.Connection, target: sa.Table) -> Iterator[None]:
         """One transaction of a load into the target; of two loads at once the second waits here, if it can.
 
-        :raises CommitUnknown: the connection was lost at its end.
+        :raises CommitUnknown: its end failed, and a connection that was lost may be why.
         """
         try:
             yield
@@ -74,7 +89,8 @@ class Database:
         try:
             connection.commit()
         except DBAPIError as error:
-            if error.connection_invalidated:
+            # How a generic driver says that the connection is lost is not known.
+            if error.connection_invalidated or self.is_generic:
                 raise CommitUnknown from error
             raise
 

@@ -15,6 +15,7 @@ from airflow_provider_hvsms.sinks.database import (
     LOCK_SECONDS,
     CommitUnknown,
     Database,
+    NameLimit,
     merged,
     missing_key,
     read_in_order,
@@ -27,7 +28,7 @@ class Mysql(Database):
     """MySQL 8 and MariaDB 10.2, or newer."""
 
     is_generic = False
-    max_name_bytes = 64
+    name_limit = NameLimit(64, "characters")
     stage_has_key = True  # servers can be told to refuse tables without one
 
     @staticmethod

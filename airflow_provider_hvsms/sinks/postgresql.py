@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_hvsms.sinks.database import LOCK_SECONDS, Upserting
+from airflow_provider_hvsms.sinks.database import LOCK_SECONDS, NameLimit, Upserting
 from airflow_provider_hvsms.sinks.driver import KIND, driver_cursor
 from airflow_provider_hvsms.sinks.proof import UnsuitableDatabase
 from airflow_provider_hvsms.sinks.rows import Kind, Row
@@ -23,7 +23,7 @@ from airflow_provider_hvsms.sinks.rows import Kind, Row
 class Postgresql(Upserting):
     """PostgreSQL, by COPY where the driver can: psycopg, psycopg2."""
 
-    max_name_bytes = 63
+    name_limit = NameLimit(63, "bytes")
 
     @staticmethod
     def prepare_session(dbapi_connection: Any) -> Any:

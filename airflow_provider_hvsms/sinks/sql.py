@@ -7,6 +7,7 @@ touched. At the end one short transaction creates the target if it is missing an
 from __future__ import annotations
 
 import itertools
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,12 +67,12 @@ def open_table(hook: DbApiHook, table: str, layout: Layout[Any], *, with_rejects
                 sink.close()
     except CommitUnknown as unknown:
         raise LoadFailed(
-            f"{_explain(table, unknown.__cause__)} The connection was lost while the load was committed, so it may "
-            "have arrived or not. Run it again: it gives the same table in both cases."
+            f"{_explain(table, unknown.__cause__)} This was while the load was committed, so it may have arrived or "
+            "not. Run it again: it gives the same table in both cases."
         ) from None
     except DBAPIError as error:
         kind = LoadRefused if database.is_permanent(error) else LoadFailed
-        raise kind(f"{_explain(table, error)} The table is as it was before.") from None
+        raise kind(f"{_explain(table, error)} The table is as it was before.{_advice(error)}") from None
 
 
 class SqlSink:
@@ -192,11 +193,11 @@ class _Target:
         return sa.Table(name, sa.MetaData(), *_columns(self._layout, keyed=True), schema=self._schema)
 
     def _check_name(self, database: Database) -> None:
-        longest = database.max_name_bytes
-        if longest is not None and len(self.table.name.encode()) > longest:
+        limit = database.name_limit
+        if limit and not limit.allows(self.table.name):
             raise TableMismatch(
-                f"The table name {self.table.name!r} is too long for this database: it takes {longest} bytes, and "
-                "would cut off the rest. Nothing was written. Give the table a shorter name."
+                f"The table name {self.table.name!r} is too long for this database: it takes {limit.length} "
+                f"{limit.unit}. Nothing was written. Give the table a shorter name."
             )
 
     def _check_columns(self, columns: Iterable[str]) -> None:
@@ -234,6 +235,19 @@ def _explain(table: str, error: BaseException | None) -> str:
     cause = getattr(error, "orig", None) or error
     first_line = redact(str(cause).strip().partition("\n")[0]).removesuffix(".")
     return f"The database refused a statement for table {table!r}: {type(cause).__name__}: {first_line}."
+
+
+def _advice(error: DBAPIError) -> str:
+    if not _OUT_OF_RANGE.search(str(error.orig)):
+        return ""
+    return (
+        " A number is too large for its column's type: `cost` must be NUMERIC(18, 6), and was NUMERIC(12, 6) in tables "
+        "of earlier versions. Change the column to that type, and run the load again."
+    )
+
+
+_OUT_OF_RANGE = re.compile("out of range|numeric field overflow", re.IGNORECASE)
+"""What databases say of a number that a column cannot hold."""
 
 
 def _columns(layout: Layout[Any], *, keyed: bool) -> list[sa.Column[Any]]:

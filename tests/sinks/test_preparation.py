@@ -399,10 +399,12 @@ def test_a_lost_connection_is_the_error_that_shows(postgres_warehouse: Warehouse
     assert postgres_warehouse.tables() == []
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["PostgreSQL", "any other"])
 def test_a_connection_that_is_lost_in_the_commit_leaves_open_whether_the_rows_arrived(
-    postgres_warehouse: Warehouse,
+    postgres_warehouse: Warehouse, known: bool
 ) -> None:
-    table().load([])
+    target = table() if known else Table(UnknownPostgresHook())
+    target.load([])
     postgres_warehouse.run(
         """
         CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS
@@ -412,7 +414,7 @@ def test_a_connection_that_is_lost_in_the_commit_leaves_open_whether_the_rows_ar
         """
     )
     with pytest.raises(LoadFailed, match="may have arrived or not. Run it again") as failure:
-        table().load([rows(message(1))])
+        target.load([rows(message(1))])
     assert "as it was before" not in str(failure.value)
 
 
@@ -525,12 +527,31 @@ def test_mysql_may_demand_a_key_of_every_table(mysql_warehouse: Warehouse) -> No
     assert mysql_warehouse.tables() == ["messages", "messages_rejects"]
 
 
-@pytest.mark.parametrize("name", ["postgres", "mysql"])
-@pytest.mark.parametrize("long", ["m" * 65, "é" * 33], ids=["long", "not ASCII"])
-def test_a_name_that_would_be_cut_off_is_refused(request: pytest.FixtureRequest, name: str, long: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "long", "limit"),
+    [
+        ("postgres", "m" * 64, "63 bytes"),
+        ("postgres", "é" * 32, "63 bytes"),
+        ("mysql", "m" * 65, "64 characters"),
+        ("mysql", "é" * 65, "64 characters"),
+    ],
+)
+def test_a_name_that_the_database_cannot_take_is_refused(
+    request: pytest.FixtureRequest, name: str, long: str, limit: str
+) -> None:
     request.getfixturevalue(f"{name}_warehouse")
-    with pytest.raises(TableMismatch, match="is too long for this database"):
+    with pytest.raises(TableMismatch, match=f"is too long for this database: it takes {limit}"):
         table(long).load(unreadable())
+
+
+@pytest.mark.parametrize(("name", "longest"), [("postgres", "é" * 31), ("mysql", "é" * 64)])
+def test_the_longest_name_that_the_database_takes_is_loaded_into(
+    request: pytest.FixtureRequest, name: str, longest: str
+) -> None:
+    warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
+    for number in (1, 2):
+        table(longest).load([rows(message(number))])
+    assert warehouse.tables() == [longest]
 
 
 def test_a_name_whose_rejects_would_be_cut_off_is_refused(postgres_warehouse: Warehouse) -> None:
@@ -551,6 +572,20 @@ def test_a_name_in_other_case_is_the_table_that_the_database_takes_it_for(
         table(name).load([rows(message(1), message(2))])
     assert warehouse.tables() in (["messages"], ["Messages", "messages"])
     assert warehouse.query("SELECT count(*) FROM messages") == [(2,)]
+
+
+@pytest.mark.parametrize("name", ["postgres", "mysql", "duckdb"])
+def test_a_table_of_the_older_money_is_taken_and_says_what_to_do_when_a_cost_does_not_fit(
+    request: pytest.FixtureRequest, name: str
+) -> None:
+    warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
+    table().load([])
+    alter = "MODIFY cost NUMERIC(12, 6)" if name == "mysql" else "ALTER COLUMN cost TYPE NUMERIC(12, 6)"
+    warehouse.run(f"ALTER TABLE messages {alter}")
+    table().load([rows(message(1))])
+    with pytest.raises(LoadRefused, match=r"as it was before\. .*cost.*NUMERIC\(18, 6\)"):
+        table().load([rows(message(2, cost=Decimal(1000000)))])
+    assert warehouse.query("SELECT id FROM messages") == [("1",)]
 
 
 def test_a_cost_of_a_million_and_more_is_stored_exactly(warehouse: Warehouse) -> None:
