@@ -230,7 +230,7 @@ def merged(new: Any, old: sa.Table, layout: Layout[Any]) -> dict[str, sa.ColumnE
     """What each column should hold where a row is there already: the newer state, without losing what is kept."""
     older = is_older(new, old, layout)
     return {
-        name: sa.func.coalesce(new[name], old.c[name])
+        name: sa.case((older, sa.func.coalesce(old.c[name], new[name])), else_=sa.func.coalesce(new[name], old.c[name]))
         if name in layout.kept
         else sa.case((older, old.c[name]), else_=new[name])
         for name in layout.names

@@ -139,6 +139,13 @@ def test_a_text_that_comes_late_is_filled_in(warehouse: Warehouse) -> None:
     assert warehouse.query("SELECT text FROM messages") == [("Hello",)]
 
 
+def test_an_older_state_does_not_bring_back_an_older_text(warehouse: Warehouse) -> None:
+    later = message(1, text="of today", last_modified_time=NOON + timedelta(hours=3))
+    table().load([rows(later)])
+    table().load([rows(message(1, text="of yesterday"))])
+    assert warehouse.query("SELECT text FROM messages") == [("of today",)]
+
+
 def test_a_value_that_went_away_goes_away(warehouse: Warehouse) -> None:
     table().load([rows(message(1, error_code="SMS-CAR-104"))])
     table().load([rows(message(1, last_modified_time=NOON + timedelta(hours=3)))])
