@@ -31,6 +31,7 @@ import pytest  # noqa: E402 - see above
 import sqlalchemy as sa  # noqa: E402
 import time_machine  # noqa: E402
 
+from airflow_provider_hvsms.api import client  # noqa: E402
 from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
 
 if "HVSMS_TEST_NOW" in os.environ:
@@ -104,6 +105,14 @@ class DuckDbWarehouse(Warehouse):
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture(autouse=True)
+def no_login_to_another_store() -> Iterator[None]:
+    """A later sandbox may get an earlier one's port, and so be taken for it by what the process remembers."""
+    yield
+    client._login_of.cache_clear()
+    client._quota_of.cache_clear()
 
 
 @pytest.fixture

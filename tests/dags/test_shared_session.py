@@ -79,5 +79,5 @@ def test_what_is_not_a_task_logs_in_for_itself(sandbox: Sandbox, sharing_connect
     hook = HvsmsHook()
     hook.get_message(str(sandbox.store.messages[0].id))
     hook.close()
-    assert hook.test_connection()[0]
+    assert hook.test_connection() == (True, "Logged in, and read the message store.")
     assert (sum(sandbox.counters.logins.values()), sandbox.counters.revokes) == (2, 2)
