@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -33,6 +32,7 @@ import time_machine  # noqa: E402
 
 from airflow_provider_hvsms.api import client  # noqa: E402
 from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
+from tests.ports import free_port  # noqa: E402
 
 if "HVSMS_TEST_NOW" in os.environ:
     # The tests pass at any hour: they can be told that it is another one, in ISO 8601. Their subprocesses are not.
@@ -183,9 +183,7 @@ def _mariadb(folder: Path) -> Iterator[str]:
     environment = {**os.environ, "PATH": SYSTEM_PATH}
     data = f"--datadir={folder / 'data'}"
     subprocess.run([*install, data, *user], env=environment, check=True, capture_output=True)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     options = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}", f"--tmpdir={folder}"]
     server = subprocess.Popen(
         ["mariadbd", "--no-defaults", data, *options, *user],

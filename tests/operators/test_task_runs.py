@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
+from tests.ports import free_port
 
 DAGS = Path(__file__).parent / "dags"
 
@@ -30,7 +30,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "hvsms_default": answering.airflow_connection,
             "answered": answering.airflow_connection,
             "dropped": dropping.airflow_connection,
-            "refused": {**answering.airflow_connection, "host": f"http://127.0.0.1:{unused_port()}"},
+            "refused": {**answering.airflow_connection, "host": f"http://127.0.0.1:{free_port()}"},
             "warehouse": {"conn_type": "sqlite", "host": str(home / "warehouse.sqlite")},
         }
         environment = {
@@ -44,13 +44,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with (home / "log").open("w") as log:
             subprocess.run([sys.executable, DAGS / "tasks.py"], check=True, env=environment, stdout=log, stderr=log)
     return home
-
-
-def unused_port() -> int:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port: int = closed.getsockname()[1]
-        return port
 
 
 def tries(home: Path, task_id: str) -> list[tuple[Any, ...]]:
