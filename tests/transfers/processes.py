@@ -31,7 +31,7 @@ def start(operators: Mapping[str, Mapping[str, Any]], interval: tuple[datetime, 
     return process
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
     """Wait for what another process does."""
     deadline = time.monotonic() + seconds
     while not condition():
