@@ -693,27 +693,29 @@ def test_two_assets_with_equal_watchers_get_their_events_and_keep_their_place(sa
 @pytest.mark.usefixtures("_events_leave_at_once")
 def test_while_events_wait_only_the_newest_look_is_kept(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     batch_ids = [sandbox.store.start_batch(size=1, seconds=None) for _ in range(40)]
-    taken = 0
+    taken: list[datetime] = []
 
-    async def counted(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        nonlocal taken
+    async def recorded(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for look in newest_of(stream):
-            taken += 1
+            taken.append(look[0])
             yield look
 
-    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms.newest_of", counted)
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms.newest_of", recorded)
 
     async def story() -> list[str]:
         events: Any = following(poll_interval=0.02).run()
         first: asyncio.Task[Any] = asyncio.create_task(anext(events))
-        await asyncio.to_thread(wait_for, lambda: taken > 0)
-        for batch_id in batch_ids:
-            sandbox.store.complete_batch(batch_id)
+        await asyncio.to_thread(wait_for, lambda: bool(taken))
+        sandbox.store.complete_batch(batch_ids[0])
         seen = [(await first).payload["id"]]
-        taken_before = taken
-        await asyncio.to_thread(wait_for_looks, sandbox, 30)
+        before = len(taken)
+        for batch_id in batch_ids[1:]:
+            sandbox.store.complete_batch(batch_id)
+        await asyncio.to_thread(wait_for_looks, sandbox, 20)
+        moment = datetime.now(UTC)
+        await asyncio.to_thread(wait_for_looks, sandbox, 10)
         seen += [(await anext(events)).payload["id"] for _ in batch_ids[1:]]
-        assert taken - taken_before <= 3, "of the looks that came while the first event waited, only the newest"
+        assert taken[before] > moment, "of the looks that came while the first event waited, only the newest is taken"
         await events.aclose()
         return seen
 
