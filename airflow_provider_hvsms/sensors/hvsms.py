@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 5
 """Batches whose progress one poke logs; of more, only the count."""
+
+_SKIPPED_BY_SOFT_FAIL = (AirflowFailException, AirflowSensorTimeout, AirflowTaskTimeout)
 
 
 class HvsmsSensor(BaseSensorOperator):
@@ -88,8 +91,8 @@ class HvsmsSensor(BaseSensorOperator):
             yield
         except AirflowSkipException:
             raise
-        except Exception as error:
-            if self.never_fail or (self.soft_fail and isinstance(error, AirflowFailException | AirflowSensorTimeout)):
+        except (Exception, AirflowTaskTimeout) as error:
+            if self.never_fail or (self.soft_fail and isinstance(error, _SKIPPED_BY_SOFT_FAIL)):
                 raise AirflowSkipException(f"Skipped instead of failed: {error}") from error
             raise
 
@@ -207,7 +210,8 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
 
     def look(self, client: MessageStoreClient, context: Context) -> list[Batch]:
         window = self.planned_window(context)
-        return list(client.iter_batches(window, BatchFilter(from_number=self.from_number)))
+        batches = client.iter_batches(window, BatchFilter(from_number=self.from_number))
+        return list({batch.id: batch for batch in batches}.values())
 
     def poke(self, context: Context) -> PokeReturnValue:
         with failing_at_once(self.hvsms_conn_id):
