@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 from requests.auth import AuthBase
 
-from airflow_provider_hvsms.api.auth import Credentials, Login
+from airflow_provider_hvsms.api.auth import MOST_RENEWALS, Credentials, Login
 from airflow_provider_hvsms.api.delivered import Delivered, Rest
 from airflow_provider_hvsms.api.errors import InvalidRecord, PageTokenExpired, UnexpectedAnswer
 from airflow_provider_hvsms.api.filters import (
@@ -306,7 +306,7 @@ def _login_of(
     credentials: Credentials, limits: TimeLimits, quota_share: float, token_store: TokenStore | None
 ) -> Login:
     transport = Transport(credentials.server, quota=_quota_of(credentials, quota_share), limits=limits)
-    return Login(credentials, transport, store=token_store)
+    return Login(credentials, transport, store=token_store, renewals=min(MOST_RENEWALS, limits.tries - 1))
 
 
 def _without_rejects(pages: Iterator[Page[RecordT]]) -> Iterator[Page[RecordT]]:

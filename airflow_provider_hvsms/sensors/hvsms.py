@@ -179,13 +179,13 @@ class HvsmsBatchSensor(HvsmsOperator, HvsmsSensor):
 
     def _batch_ids(self) -> list[str]:
         batch_ids = as_batch_ids(self.batch_id)
-        if not isinstance(batch_ids, Iterable) or not (unique := list(dict.fromkeys(batch_ids))):
+        if not isinstance(batch_ids, Iterable) or not (named := list(batch_ids)):
             raise InvalidRequest(
                 f"batch_id is {self.batch_id!r}: it must name a batch. Did a template render to nothing?"
             )
-        for batch_id in unique:
+        for batch_id in named:
             check_batch_id(batch_id)
-        return unique
+        return list(dict.fromkeys(named))
 
 
 class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
-from tests.ports import free_port
+from tests.api.canned_server import login_only_server
 
 DAGS = Path(__file__).parent / "dags"
 
@@ -24,13 +24,17 @@ DAGS = Path(__file__).parent / "dags"
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of an Airflow in which the DAG `tasks` ran once, at log level DEBUG; `log` is what it wrote."""
     home = tmp_path_factory.mktemp("airflow")
-    with Sandbox(Settings(messages=1)) as dropping, Sandbox(Settings(messages=1)) as answering:
+    with (
+        Sandbox(Settings(messages=1)) as dropping,
+        Sandbox(Settings(messages=1)) as answering,
+        login_only_server() as refusing,
+    ):
         dropping.faults.add(Fault.drop(), times=None, path="/statuses")
         connections = {
             "hvsms_default": answering.airflow_connection,
             "answered": answering.airflow_connection,
             "dropped": dropping.airflow_connection,
-            "refused": {**answering.airflow_connection, "host": f"http://127.0.0.1:{free_port()}"},
+            "refused": {**answering.airflow_connection, "host": refusing},
             "warehouse": {"conn_type": "sqlite", "host": str(home / "warehouse.sqlite")},
         }
         environment = {
@@ -83,6 +87,7 @@ def test_no_log_of_a_task_holds_a_phone_number_that_it_asked_for(ran: Path) -> N
         "failed", "failed", "success",
     ]  # fmt: skip
     assert "ServiceUnavailable" in log
+    assert re.search(r"GET /restapi/v1\.0/account/~/a2p-sms/statuses .*Connection refused", log)
     assert "6505550177" not in log
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 import time
+from collections import UserList
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -126,7 +127,7 @@ def test_a_poke_that_the_service_cannot_answer_is_one_too_early(
     assert batch_sensor(batch_id=batch_id).execute(context)[0]["status"] == "Completed"
 
 
-@pytest.mark.parametrize("rendered", ["", "None", None, [], ["a", ""]])
+@pytest.mark.parametrize("rendered", ["", "None", None, [], ["a", ""], [["a"]], [[{"id": "a"}]]])
 def test_an_id_that_renders_to_nothing_fails_at_once(sandbox: Sandbox, context: Any, rendered: Any) -> None:
     for deferrable in (False, True):
         sensor = batch_sensor(batch_id="{{ params.x }}", deferrable=deferrable)
@@ -134,6 +135,14 @@ def test_an_id_that_renders_to_nothing_fails_at_once(sandbox: Sandbox, context: 
         with pytest.raises(AirflowFailException, match="batch_id is"):
             sensor.execute(context)
     assert sandbox.counters.reads == 0
+
+
+def test_batches_may_come_as_another_tasks_lazy_sequence(sandbox: Sandbox, context: Any) -> None:
+    batch_ids = [sandbox.store.start_batch(size=10, seconds=0) for _ in range(2)]
+    lazy: Any = UserList({"id": batch_id, "status": "Processing"} for batch_id in batch_ids)
+    sensor = batch_sensor(batch_id="{{ params.x }}")
+    sensor.batch_id = lazy
+    assert [batch["id"] for batch in sensor.execute(context)] == batch_ids
 
 
 @pytest.mark.parametrize(
