@@ -467,6 +467,26 @@ def test_a_pooler_that_changes_sessions_is_refused_before_anything_is_read(
     assert postgres_warehouse.tables() == []
 
 
+@pytest.mark.parametrize("sessions", [2, 3, 4])
+@pytest.mark.parametrize("pooled", [("transaction", "1")], indirect=True)
+def test_a_pooler_that_takes_its_sessions_in_turn_is_refused_however_many_it_has(
+    postgres_warehouse: Warehouse, pooled: DbApiHook, sessions: int
+) -> None:
+    fields = PostgresHook.get_connection("warehouse")
+    clients = [
+        psycopg2.connect(host=fields.host, port=fields.port, user=fields.login, dbname=fields.schema)
+        for _ in range(sessions)
+    ]
+    for client in clients:
+        client.cursor().execute("SELECT 1")
+    for client in clients:
+        client.rollback()
+        client.close()
+    for _ in range(sessions):
+        with pytest.raises(UnsuitableDatabase, match="PgBouncer.*pool_mode = session"):
+            Table(pooled).load(unreadable())
+
+
 @pytest.mark.parametrize("pooled", [("session", "0")], indirect=True)
 def test_a_pooler_that_keeps_sessions_is_loaded_through(postgres_warehouse: Warehouse, pooled: DbApiHook) -> None:
     for number in (1, 2):
