@@ -97,6 +97,11 @@ class Postgresql(Upserting):
         keys = self._named_keys(connection, table)
         return [columns for name, columns in keys.items() if name not in passed_over]
 
+    def _decimal_places(self, found: sa.types.TypeEngine[Any], kind: Kind) -> int | None:
+        if isinstance(found, postgresql.TIMESTAMP):
+            return found.precision
+        return super()._decimal_places(found, kind)
+
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         with driver_cursor(connection) as cursor:
             copy = next((copy for method, copy in _COPIES.items() if hasattr(cursor, method)), None)

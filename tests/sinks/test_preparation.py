@@ -127,6 +127,35 @@ def test_a_table_without_an_enforced_key_is_refused_in_a_database_that_nobody_kn
     assert postgres_warehouse.query("SELECT id FROM messages") == [("1",)]
 
 
+def test_a_table_that_cannot_roll_back_is_refused_and_left_as_it_was_in_a_database_that_nobody_knows(
+    mysql_warehouse: Warehouse,
+) -> None:
+    """The database can: its other tables do."""
+    table().load([rows(message(1))])
+    mysql_warehouse.run("ALTER TABLE messages ENGINE = MyISAM")
+    with pytest.raises(UnsuitableDatabase, match="a rolled back transaction left its rows.*object storage"):
+        Table(unknown_mysql_hook()).load(unreadable())
+    assert mysql_warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+def unknown_mysql_hook() -> DbApiHook:
+    """MySQL behind a hook whose URL says nothing to SQLAlchemy."""
+    from airflow.providers.mysql.hooks.mysql import MySqlHook
+
+    class UnknownMysqlHook(MySqlHook):
+        dialect_name = "acme"
+
+        def get_sqlalchemy_engine(self, engine_kwargs: Any = None) -> Any:
+            raise NotImplementedError
+
+        def get_conn(self) -> Any:
+            connection: Any = super().get_conn()
+            connection.cursor().execute("SET SESSION sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES'")
+            return connection
+
+    return UnknownMysqlHook(mysql_conn_id="warehouse")
+
+
 def test_a_session_in_another_zone_that_would_shift_times_is_refused_in_a_database_that_nobody_knows(
     postgres_warehouse: Warehouse,
 ) -> None:
@@ -205,14 +234,65 @@ def test_a_column_of_another_type_is_refused_and_named(
     request: pytest.FixtureRequest, name: str, column: str, type_: str
 ) -> None:
     warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
+    time_type = "DATETIME(6)" if name == "mysql" else "TIMESTAMP"
     types = {one.name: "VARCHAR(100)" for one in MESSAGES.columns} | {
-        "segment_count": "BIGINT", "cost": "NUMERIC(18, 6)", "creation_time": "TIMESTAMP",
-        "last_modified_time": "DATETIME", "loaded_at": "DATETIME", column: type_,
+        "segment_count": "BIGINT", "cost": "NUMERIC(18, 6)", "creation_time": time_type,
+        "last_modified_time": time_type, "loaded_at": time_type, column: type_,
     }  # fmt: skip
     columns = ", ".join(f"{one} {kind}" for one, kind in types.items())
     warehouse.run(f"CREATE TABLE messages ({columns}, PRIMARY KEY (id))")
     with pytest.raises(TableMismatch, match=f"column '{column}' of a type for number values; it must be one for text"):
         table().load(unreadable())
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "type_"),
+    [
+        ("postgres", "cost", "NUMERIC(10, 2)"),
+        ("postgres", "cost", "BIGINT"),
+        ("postgres", "last_modified_time", "TIMESTAMP(0)"),
+        ("mysql", "cost", "NUMERIC(10, 2)"),
+        ("mysql", "cost", "BIGINT"),
+        ("mysql", "last_modified_time", "DATETIME"),
+        ("duckdb", "cost", "NUMERIC(10, 2)"),
+        ("duckdb", "cost", "BIGINT"),
+    ],
+)
+def test_a_column_that_would_round_its_values_is_refused(
+    request: pytest.FixtureRequest, name: str, column: str, type_: str
+) -> None:
+    """A rounded cost is another cost, and of two states in one second a rounded time does not tell the newer one."""
+    warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
+    table().load([])
+    change = "MODIFY {}" if name == "mysql" else "ALTER COLUMN {} TYPE"
+    warehouse.run(f"ALTER TABLE messages {change.format(column)} {type_}")
+    with pytest.raises(TableMismatch, match=f"column '{column}' of a type for rounded"):
+        table().load(unreadable())
+
+
+@pytest.mark.parametrize("name", ["postgres", "mysql", "duckdb"])
+def test_a_whole_number_may_be_of_any_type_that_holds_it(request: pytest.FixtureRequest, name: str) -> None:
+    warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
+    table().load([])
+    change = "MODIFY segment_count" if name == "mysql" else "ALTER COLUMN segment_count TYPE"
+    for type_ in ("SMALLINT", "NUMERIC(10, 0)"):
+        warehouse.run(f"ALTER TABLE messages {change} {type_}")
+        table().load([rows(message(1))])
+    assert warehouse.query("SELECT segment_count FROM messages") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("column", "type_", "problem"),
+    [("cost", "BIGINT", "0.007 came back as 0"), ("creation_time", "DATE", "a time came back as a date")],
+)
+def test_a_column_that_loses_a_part_of_its_values_is_refused_in_a_database_that_nobody_knows(
+    postgres_warehouse: Warehouse, column: str, type_: str, problem: str
+) -> None:
+    table().load([])
+    postgres_warehouse.run(f"ALTER TABLE messages ALTER COLUMN {column} TYPE {type_}")
+    with pytest.raises(UnsuitableDatabase, match=f"{problem}.*object storage"):
+        Table(UnknownPostgresHook()).load(unreadable())
+    assert postgres_warehouse.query("SELECT count(*) FROM messages") == [(0,)]
 
 
 def test_a_role_that_may_only_select_is_refused_for_good(
@@ -520,6 +600,34 @@ def test_mysql_refuses_a_collation_in_which_ids_that_differ_are_one(mysql_wareho
     mysql_warehouse.run("ALTER TABLE messages MODIFY id VARCHAR(180) COLLATE utf8mb4_general_ci NOT NULL")
     with pytest.raises(TableMismatch, match="collation utf8mb4_general_ci for 'id'.*utf8mb4_bin"):
         table().load(unreadable())
+
+
+def test_mysql_refuses_a_table_that_cannot_roll_back(mysql_warehouse: Warehouse) -> None:
+    table().load([rows(message(1))])
+    mysql_warehouse.run("ALTER TABLE messages ENGINE = MyISAM")
+    with pytest.raises(TableMismatch, match="MyISAM, which cannot take back .* ENGINE = InnoDB"):
+        table().load(unreadable())
+
+
+def test_mysql_creates_tables_that_can_roll_back_whatever_its_default(mysql_warehouse: Warehouse) -> None:
+    mysql_warehouse.run("SET GLOBAL default_storage_engine = MyISAM")
+    try:
+        table().load([rows(message(1))])
+        with pytest.raises(LoadRefused, match="as it was before"):
+            table().load([rows(message(2), message(3, id=None))])
+    finally:
+        mysql_warehouse.run("SET GLOBAL default_storage_engine = InnoDB")
+    assert mysql_warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+@pytest.mark.parametrize("charset", ["utf8", "latin1"])
+def test_mysql_takes_every_text_whatever_the_character_set_of_the_connection(
+    mysql_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, charset: str
+) -> None:
+    connection = {**mysql_warehouse.connection, "extra": {"charset": charset}}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    table().load([rows(message(1, text="línea 🎉"))])
+    assert mysql_warehouse.query("SELECT text FROM messages") == [("línea 🎉",)]
 
 
 def test_mysql_cuts_no_value_whatever_its_sql_mode(mysql_warehouse: Warehouse) -> None:
