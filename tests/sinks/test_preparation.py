@@ -8,7 +8,6 @@ import json
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -21,10 +20,12 @@ from typing import Any
 
 import psycopg2
 import pytest
+import sqlalchemy as sa
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
+from airflow_provider_hvsms.sinks.databases import open_database
 from airflow_provider_hvsms.sinks.proof import UnsuitableDatabase
 from airflow_provider_hvsms.sinks.rows import MESSAGES, REJECTS, STATUSES, Row
 from airflow_provider_hvsms.sinks.sql import LoadFailed, LoadRefused, TableMismatch, open_table
@@ -377,7 +378,7 @@ def test_the_cursor_that_a_connection_names_does_not_matter(
 def test_the_cursor_that_a_connection_to_mysql_names_does_not_matter(
     mysql_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extra = {"charset": "utf8mb4", "cursor": "dictcursor"}
+    extra = {**mysql_warehouse.connection["extra"], "cursor": "dictcursor"}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**mysql_warehouse.connection, "extra": extra}))
     for number in (1, 2):
         table().load([rows(message(number))])
@@ -411,24 +412,22 @@ def test_first_loads_at_once_with_rejects_do_not_disturb_each_other(request: pyt
         assert warehouse.query(f"SELECT count(*) FROM messages{run}_rejects") == [(1,)]
 
 
-def test_a_table_is_locked_by_what_its_name_stands_for(postgres_warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_table_is_locked_by_what_its_name_stands_for(postgres_warehouse: Warehouse, exists: bool) -> None:
     """With and without its schema it is the same table."""
-    table().load([])
-    failures: list[BaseException] = []
-
-    def work(name: str) -> None:
-        try:
-            for _ in range(10):
-                table(name).load([rows(*(message(number, last_modified_time=None) for number in range(50)))])
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in ("messages", "public.messages")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert failures == []
+    if exists:
+        table().load([])
+    database = open_database(table().hook)
+    held = []
+    for schema, name in ((None, "messages"), ("public", "messages"), (None, "others")):
+        with database.engine.connect() as connection:
+            with database.transaction(connection, sa.Table(name, sa.MetaData(), schema=schema)):
+                held += postgres_warehouse.query(
+                    "SELECT classid, objid FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+                    "WHERE locktype = 'advisory' AND datname = current_database()"
+                )
+    assert len(held) == 3
+    assert held[0] == held[1] != held[2]
 
 
 class KeptSession(psycopg2.extensions.connection):  # type: ignore[misc]  # psycopg2 is untyped
@@ -506,19 +505,16 @@ def pooled(
     program = shutil.which("pgbouncer", path=SYSTEM_PATH)
     if program is None:
         pytest.skip("PgBouncer is not installed")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
     fields = postgres_warehouse.connection
     # PostgreSQL does not run as root, and its socket is for its own user only.
     user = pwd.getpwuid(Path(fields["host"]).stat().st_uid).pw_name
     folder = Path(tempfile.mkdtemp(prefix="hvsms-pgbouncer-"))
-    folder.chmod(0o755)
+    folder.chmod(0o777)
     (folder / "users").write_text('"postgres" ""\n')
     settings = configparser.ConfigParser()
     settings["databases"] = {fields["schema"]: f"host={fields['host']} dbname={fields['schema']} user=postgres"}
     settings["pgbouncer"] = {
-        "listen_addr": "127.0.0.1", "listen_port": str(port), "auth_type": "any", "unix_socket_dir": "",
+        "listen_addr": "", "listen_port": "6432", "auth_type": "any", "unix_socket_dir": str(folder),
         "auth_file": str(folder / "users"), "pool_mode": request.param[0], "server_round_robin": request.param[1],
         "ignore_startup_parameters": "extra_float_digits",     }  # fmt: skip
     with (folder / "settings").open("w") as file:
@@ -527,10 +523,10 @@ def pooled(
     process = subprocess.Popen([program, "-q", *as_user, str(folder / "settings")], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 20
-        while socket.socket().connect_ex(("127.0.0.1", port)):
+        while not (folder / ".s.PGSQL.6432").is_socket():
             assert time.monotonic() < deadline, "PgBouncer did not start"
             time.sleep(0.05)
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**fields, "host": "127.0.0.1", "port": port}))
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**fields, "host": str(folder), "port": 6432}))
         yield table().hook
     finally:
         process.kill()
@@ -624,7 +620,8 @@ def test_mysql_creates_tables_that_can_roll_back_whatever_its_default(mysql_ware
 def test_mysql_takes_every_text_whatever_the_character_set_of_the_connection(
     mysql_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, charset: str
 ) -> None:
-    connection = {**mysql_warehouse.connection, "extra": {"charset": charset}}
+    extra = {**mysql_warehouse.connection["extra"], "charset": charset}
+    connection = {**mysql_warehouse.connection, "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
     table().load([rows(message(1, text="línea 🎉"))])
     assert mysql_warehouse.query("SELECT text FROM messages") == [("línea 🎉",)]
@@ -632,7 +629,7 @@ def test_mysql_takes_every_text_whatever_the_character_set_of_the_connection(
 
 def test_mysql_cuts_no_value_whatever_its_sql_mode(mysql_warehouse: Warehouse) -> None:
     table().load([])
-    mysql_warehouse.run("ALTER TABLE messages MODIFY text VARCHAR(5), MODIFY cost NUMERIC(5, 2)")
+    mysql_warehouse.run("ALTER TABLE messages MODIFY text VARCHAR(5), MODIFY cost NUMERIC(9, 6)")
     mysql_warehouse.run("SET GLOBAL sql_mode = ''")
     try:
         with pytest.raises(LoadRefused, match="too long"):

@@ -259,10 +259,11 @@ def test_a_killed_load_leaves_the_table_as_it_was_and_the_next_one_succeeds(
     operator(date_from=start - DAY, date_to=start).execute(context)
     before = warehouse.query("SELECT * FROM messages ORDER BY id")
     asked = sandbox.counters.reads
-    sandbox.faults.add(Fault.slow(0.05), times=None, path="/messages")
+    sandbox.faults.add(Fault.slow(30), times=None, path="/messages", after=5)
     process = subprocess.Popen([sys.executable, "-c", _RUN, start.isoformat(), end.isoformat()])
     deadline = time.monotonic() + 60
-    while sandbox.counters.reads < asked + 5 and time.monotonic() < deadline:
+    while sandbox.counters.reads <= asked + 5:
+        assert time.monotonic() < deadline, "the load did not begin"
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait(timeout=10) == -signal.SIGKILL
