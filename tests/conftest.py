@@ -32,7 +32,6 @@ import time_machine  # noqa: E402
 
 from airflow_provider_hvsms.api import client  # noqa: E402
 from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
-from tests.ports import free_port  # noqa: E402
 
 if "HVSMS_TEST_NOW" in os.environ:
     # The tests pass at any hour: they can be told that it is another one, in ISO 8601. Their subprocesses are not.
@@ -183,15 +182,16 @@ def _mariadb(folder: Path) -> Iterator[str]:
     environment = {**os.environ, "PATH": SYSTEM_PATH}
     data = f"--datadir={folder / 'data'}"
     subprocess.run([*install, data, *user], env=environment, check=True, capture_output=True)
-    port = free_port()
-    options = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}", f"--tmpdir={folder}"]
+    # A free port could be another process's by the time that the server takes it.
+    socket = folder / "socket"
+    options = ["--skip-networking", f"--socket={socket}", f"--tmpdir={folder}"]
     server = subprocess.Popen(
         ["mariadbd", "--no-defaults", data, *options, *user],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    url = f"mysql://root:@127.0.0.1:{port}"
+    url = f"mysql://root:@localhost/?unix_socket={socket}"
     try:
         _wait_until_it_answers(sa.create_engine(url))
         yield url
@@ -221,8 +221,9 @@ def mysql_warehouse(mysql_server: str, monkeypatch: pytest.MonkeyPatch) -> Itera
     with engine.begin() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     fields: dict[str, Any] = {"conn_type": "mysql", "host": server.host, "port": server.port, "schema": name}
-    fields |= {"login": server.username, "password": server.password, "extra": {"charset": "utf8mb4"}}
-    yield from _connected(server.set(database=name, query={"charset": "utf8mb4"}), fields, monkeypatch)
+    query = {**server.query, "charset": "utf8mb4"}
+    fields |= {"login": server.username, "password": server.password, "extra": query}
+    yield from _connected(server.set(database=name, query=query), fields, monkeypatch)
     with engine.begin() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name}"))
     engine.dispose()
