@@ -1,4 +1,4 @@
-"""What the tests stand on: a store over real HTTP, real databases, an Airflow home of their own, a manual clock."""
+"""What the tests stand on: a store over real HTTP, real databases, an Airflow home of their own."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ import time_machine  # noqa: E402
 
 from airflow_provider_hvsms.api import client  # noqa: E402
 from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
+from tests.support.clock import ManualClock  # noqa: E402
 
 if "HVSMS_TEST_NOW" in os.environ:
     # The tests pass at any hour: they can be told that it is another one, in ISO 8601. Their subprocesses are not.
@@ -40,21 +41,6 @@ if "HVSMS_TEST_NOW" in os.environ:
 
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 """Where the servers of the system's packages are."""
-
-
-class ManualClock:
-    """Seconds that pass only when somebody sleeps."""
-
-    def __init__(self, now: float = 1_790_000_000.0) -> None:
-        self.now = now
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 class Warehouse:

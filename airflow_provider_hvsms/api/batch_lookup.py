@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_hvsms.api.client import MessageStoreClient
-from airflow_provider_hvsms.api.errors import FinalError, InvalidSettings, LoginRefused, PermissionDenied
+from airflow_provider_hvsms.api.errors import InvalidSettings, LoginRefused, PermanentError, PermissionDenied
 from airflow_provider_hvsms.api.filters import BatchFilter, BatchStatus
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.api.window import Window
@@ -41,13 +41,13 @@ class BatchLookup:
         self._now = now
         self._created: dict[str, datetime] = {}
 
-    def look(self, batch_ids: Collection[str]) -> dict[str, Batch | FinalError]:
+    def look(self, batch_ids: Collection[str]) -> dict[str, Batch | PermanentError]:
         """The batches as they are now; in place of one that is not there, or cannot be read, the error that says so.
 
         :raises HvsmsError: what concerns all of them.
         """
         self._created = {batch_id: created for batch_id, created in self._created.items() if batch_id in batch_ids}
-        found: dict[str, Batch | FinalError] = {}
+        found: dict[str, Batch | PermanentError] = {}
         lists: tuple[tuple[BatchStatus, ...], ...] = (_UNFINISHED, ())
         for statuses in lists:
             left = _without(batch_ids, found)
@@ -67,12 +67,12 @@ class BatchLookup:
         known = set(wanted)
         return {batch.id: batch for page in pages for batch in page.records if batch.id in known}
 
-    def _read(self, batch_id: str) -> Batch | FinalError:
+    def _read(self, batch_id: str) -> Batch | PermanentError:
         try:
             return self._client.get_batch(batch_id)
         except (LoginRefused, PermissionDenied, InvalidSettings):
             raise
-        except FinalError as error:
+        except PermanentError as error:
             return error
 
 

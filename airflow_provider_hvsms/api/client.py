@@ -16,11 +16,13 @@ from urllib.parse import quote
 import msgspec
 from requests.auth import AuthBase
 
-from airflow_provider_hvsms.api.auth import Credentials, Login
+from airflow_provider_hvsms.api.auth.credentials import Credentials
+from airflow_provider_hvsms.api.auth.session import Login
+from airflow_provider_hvsms.api.auth.shared_session import TokenStore
 from airflow_provider_hvsms.api.delivered import Delivered, Rest
 from airflow_provider_hvsms.api.errors import InvalidRecord, PageTokenExpired, UnexpectedAnswer
 from airflow_provider_hvsms.api.filters import (
-    MOST_PER_PAGE,
+    MAX_PER_PAGE,
     BatchFilter,
     MessageFilter,
     OnInvalid,
@@ -32,7 +34,7 @@ from airflow_provider_hvsms.api.filters import (
     check_id,
     check_per_page,
 )
-from airflow_provider_hvsms.api.quota import Quota, UsageGroup
+from airflow_provider_hvsms.api.quota.quota import Quota, UsageGroup
 from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.api.records import (
     Batch,
@@ -44,8 +46,7 @@ from airflow_provider_hvsms.api.records import (
     decode_record,
     decode_statuses,
 )
-from airflow_provider_hvsms.api.shared_session import TokenStore
-from airflow_provider_hvsms.api.spans import Spans, page_length
+from airflow_provider_hvsms.api.slices import Slices, page_length
 from airflow_provider_hvsms.api.transport import (
     Answer,
     Request,
@@ -63,7 +64,7 @@ _QUICK = 0.1
 _MAX_RESTARTS = 3
 """Times that a listing is read again from its first page because a page token expired."""
 
-_FEWEST_PAGES_TO_CUT = 5
+_MIN_PAGES_TO_CUT = 5
 _SPARE_READERS = 1.5
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -122,7 +123,7 @@ class MessageStoreClient:
         window: Window,
         wanted: MessageFilter | None = None,
         *,
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
         concurrency: int = 1,
     ) -> Iterator[Page[Message]]:
@@ -144,7 +145,7 @@ class MessageStoreClient:
         return read(window) if concurrency == 1 else self._at_once(read, window, per_page, concurrency)
 
     def iter_messages(
-        self, window: Window, wanted: MessageFilter | None = None, *, per_page: int = MOST_PER_PAGE
+        self, window: Window, wanted: MessageFilter | None = None, *, per_page: int = MAX_PER_PAGE
     ) -> Iterator[Message]:
         """Messages created in a window, one by one; one page is in memory at a time."""
         return _records(self.message_pages(window, wanted, per_page=per_page))
@@ -159,7 +160,7 @@ class MessageStoreClient:
         window: Window,
         wanted: BatchFilter | None = None,
         *,
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
     ) -> Iterator[Page[Batch]]:
         """Batches created in a window, page by page; otherwise as `message_pages`."""
@@ -167,7 +168,7 @@ class MessageStoreClient:
         return self._pages("/batches", parameters, per_page, on_invalid, Batch)
 
     def iter_batches(
-        self, window: Window, wanted: BatchFilter | None = None, *, per_page: int = MOST_PER_PAGE
+        self, window: Window, wanted: BatchFilter | None = None, *, per_page: int = MAX_PER_PAGE
     ) -> Iterator[Batch]:
         """Batches created in a window, one by one."""
         return _records(self.batch_pages(window, wanted, per_page=per_page))
@@ -186,13 +187,13 @@ class MessageStoreClient:
         self,
         wanted: OptOutFilter | None = None,
         *,
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
     ) -> Iterator[Page[OptOut]]:
         """Opt-outs of today, page by page; they have no window."""
         return self._pages("/opt-outs", (wanted or OptOutFilter()).as_parameters(), per_page, on_invalid, OptOut)
 
-    def iter_opt_outs(self, wanted: OptOutFilter | None = None, *, per_page: int = MOST_PER_PAGE) -> Iterator[OptOut]:
+    def iter_opt_outs(self, wanted: OptOutFilter | None = None, *, per_page: int = MAX_PER_PAGE) -> Iterator[OptOut]:
         """Opt-outs of today, one by one."""
         return _records(self.opt_out_pages(wanted, per_page=per_page))
 
@@ -225,12 +226,12 @@ class MessageStoreClient:
         pages = read(window)
         first = next(pages)
         readers = self._useful_readers(concurrency)
-        if readers == 1 or window.length < _FEWEST_PAGES_TO_CUT * page_length(window, first, per_page):
+        if readers == 1 or window.length < _MIN_PAGES_TO_CUT * page_length(window, first, per_page):
             yield first
             yield from pages
             return
         log.info("Reading %d spans of the window at once.", readers)
-        spans = Spans(window, first, per_page=per_page, readers=readers)
+        spans = Slices(window, first, per_page=per_page, readers=readers)
         yield from read_ahead([spans.pages(read) for _ in range(readers)])
 
     def _useful_readers(self, concurrency: int) -> int:

@@ -16,13 +16,13 @@ OnInvalid = Literal["fail", "quarantine"]
 OptOutStatus = Literal["optout", "optin", "all"]
 Parameters = Mapping[str, "str | int | Sequence[str]"]
 
-MOST_PER_PAGE = 1000
+MAX_PER_PAGE = 1000
 """Records a page: the service's default, and the most that it promises (RingCentral: perPage)."""
 
-MOST_AT_ONCE = 16
+MAX_CONCURRENCY = 16
 """The highest `concurrency`: more would only strain the service."""
 
-MOST_PHONE_NUMBERS = 15
+MAX_PHONE_NUMBERS = 15
 """Phone numbers in one filter (RingCentral: phoneNumber)."""
 
 _PHONE_NUMBER = re.compile(r"\+?\d{3,15}")
@@ -158,9 +158,9 @@ def check_phone_numbers(phone_numbers: object) -> None:
             "phone_numbers holds something that is not a phone number, such as +16505550100. "
             "Did a template render to nothing, or to the text of a list?"
         )
-    if len(phone_numbers) > MOST_PHONE_NUMBERS:
+    if len(phone_numbers) > MAX_PHONE_NUMBERS:
         raise InvalidRequest(
-            f"phone_numbers holds {len(phone_numbers)} numbers; the service takes at most {MOST_PHONE_NUMBERS}."
+            f"phone_numbers holds {len(phone_numbers)} numbers; the service takes at most {MAX_PHONE_NUMBERS}."
         )
 
 
@@ -175,10 +175,10 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
 
 
 def check_concurrency(concurrency: object) -> None:
-    if not isinstance(concurrency, int) or not 1 <= concurrency <= MOST_AT_ONCE:
-        raise InvalidRequest(f"concurrency is {concurrency!r}; it must be a whole number from 1 to {MOST_AT_ONCE}.")
+    if not isinstance(concurrency, int) or not 1 <= concurrency <= MAX_CONCURRENCY:
+        raise InvalidRequest(f"concurrency is {concurrency!r}; it must be a whole number from 1 to {MAX_CONCURRENCY}.")
 
 
 def check_per_page(per_page: object) -> None:
-    if not isinstance(per_page, int) or not 1 <= per_page <= MOST_PER_PAGE:
-        raise InvalidRequest(f"per_page is {per_page!r}; it must be a whole number from 1 to {MOST_PER_PAGE}.")
+    if not isinstance(per_page, int) or not 1 <= per_page <= MAX_PER_PAGE:
+        raise InvalidRequest(f"per_page is {per_page!r}; it must be a whole number from 1 to {MAX_PER_PAGE}.")

@@ -21,7 +21,7 @@ from airflow_provider_hvsms.api.errors import InvalidRecord
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # What no database can hold must show here, where the record can be named and quarantined.
-WholeNumber = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 # From here on six decimal places round it up to thirteen digits before them.
 _MAX_COST = Decimal("999999999999.9999995")
 
@@ -37,7 +37,7 @@ else:
     RecordId = str | int
     # `null` stands for an empty list now and then: decoded as either, kept as a tuple.
     Several = tuple[ItemT, ...] | None
-    Count = WholeNumber | None
+    Count = Int64 | None
     CountsByCode = dict[str, int] | None
 
 # Broken text, such as half an emoji, is not a `ValidationError`; nor is JSON that is cut off.
@@ -95,7 +95,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     direction: str | None = None
     message_status: str | None = None
     error_code: str | None = None
-    segment_count: WholeNumber | None = None
+    segment_count: Int64 | None = None
     cost: Decimal | None = None
     batch_id: str | None = None
     text: str | None = None
@@ -131,8 +131,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     creation_time: AwareDatetime
     last_modified_time: AwareDatetime | None = None
     from_number: str | None = msgspec.field(default=None, name="from")
-    batch_size: WholeNumber | None = None
-    processed_count: WholeNumber | None = None
+    batch_size: Int64 | None = None
+    processed_count: Int64 | None = None
     status: str | None = None
     rejected: Several[RejectedRecipient] = ()
     cost: Decimal | None = None

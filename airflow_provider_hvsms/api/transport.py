@@ -30,10 +30,10 @@ from airflow_provider_hvsms.api.errors import (
     SessionEnded,
     UnexpectedAnswer,
 )
-from airflow_provider_hvsms.api.filters import MOST_AT_ONCE, Parameters
+from airflow_provider_hvsms.api.filters import MAX_CONCURRENCY, Parameters
 from airflow_provider_hvsms.api.fork import renew_after_fork
-from airflow_provider_hvsms.api.quota import Quota, UsageGroup, retry_after
-from airflow_provider_hvsms.api.rate_limit import Turn
+from airflow_provider_hvsms.api.quota.limiter import Permit
+from airflow_provider_hvsms.api.quota.quota import Quota, UsageGroup, retry_after
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ _SHOWN_PARAMETERS = ("dateFrom", "dateTo", "batchId", "direction", "view", "stat
 
 _PHONE_NUMBER = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
 
-_LONGEST_PAUSE = 60.0
-_POOL_SIZE = 2 * MOST_AT_ONCE
+_MAX_PAUSE = 60.0
+_POOL_SIZE = 2 * MAX_CONCURRENCY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,7 +251,7 @@ class Transport:
             self._seconds += (turn.answered_at or turn.taken_at) - turn.taken_at
         return Answer(response.status_code, response.headers, response.content)
 
-    def _count(self, turn: Turn) -> None:
+    def _count(self, turn: Permit) -> None:
         with self._counting:
             self.requests += 1
             self.waited += max(0.0, turn.taken_at - max(self._waited_until, turn.taken_at - turn.waited))
@@ -323,7 +323,7 @@ def _pause(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, QuotaExceeded):
         return 0.0  # the quota holds the next try back until the penalty is over
-    backoff = min(_LONGEST_PAUSE, 2.0**state.attempt_number)
+    backoff = min(_MAX_PAUSE, 2.0**state.attempt_number)
     asked = error.retry_after if isinstance(error, ServiceUnavailable) else None
     return max(backoff, asked or 0.0)
 

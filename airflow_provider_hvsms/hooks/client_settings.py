@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, PasswordGrant
+from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant, PasswordGrant
+from airflow_provider_hvsms.api.auth.shared_session import TokenStore
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
-from airflow_provider_hvsms.api.errors import FinalError, InvalidSettings
-from airflow_provider_hvsms.api.shared_session import TokenStore
+from airflow_provider_hvsms.api.errors import InvalidSettings, PermanentError
 from airflow_provider_hvsms.api.transport import TimeLimits
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ClientSettings:
                 quota_share=self.quota_share,
                 token_store=self.token_store,
             )
-        except FinalError as error:
+        except PermanentError as error:
             raise InvalidSettings(f"Connection {self.hvsms_conn_id!r}: {error}") from error
 
 
@@ -81,7 +81,7 @@ def read_settings(
             quota_share=_share(extra, "quota_share"),
             token_store=token_store if _shares_session(extra) else None,
         )
-    except FinalError as error:
+    except PermanentError as error:
         raise InvalidSettings(f"Connection {hvsms_conn_id!r}: {error}") from error
 
 

@@ -12,14 +12,14 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNot
 
 from airflow_provider_hvsms.api.errors import (
     ConnectionUnavailable,
-    FinalError,
     HvsmsError,
     InvalidRequest,
     LoginRefused,
+    PermanentError,
     PermissionDenied,
 )
 from airflow_provider_hvsms.api.filters import (
-    MOST_PER_PAGE,
+    MAX_PER_PAGE,
     BatchFilter,
     BatchStatus,
     Direction,
@@ -34,8 +34,8 @@ from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.get_provider_info import get_provider_info
 from airflow_provider_hvsms.hooks.client_settings import ClientSettings, read_settings
-from airflow_provider_hvsms.hooks.data_interval import as_moment
-from airflow_provider_hvsms.hooks.shared_token import VariableTokenStore, is_in_task
+from airflow_provider_hvsms.hooks.token_store import VariableTokenStore, is_in_task
+from airflow_provider_hvsms.utils.data_interval import as_moment
 
 if TYPE_CHECKING:
     from airflow_provider_hvsms.api.client import MessageStoreClient
@@ -83,7 +83,7 @@ class HvsmsHook(BaseHook):
         phone_numbers: Sequence[str] = (),
         direction: Direction | None = None,
         view: View = "Simple",
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
     ) -> Iterator[Message]:
         """Messages created in `[date_from, date_to)`, one by one; one page is in memory at a time.
 
@@ -107,7 +107,7 @@ class HvsmsHook(BaseHook):
         phone_numbers: Sequence[str] = (),
         direction: Direction | None = None,
         view: View = "Simple",
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
     ) -> Iterator[Page[Message]]:
         """The same as `iter_messages`, page by page.
@@ -129,7 +129,7 @@ class HvsmsHook(BaseHook):
         date_to: datetime | str,
         from_number: str | None = None,
         statuses: Sequence[BatchStatus] = (),
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
     ) -> Iterator[Batch]:
         """Batches created in `[date_from, date_to)`, one by one.
 
@@ -165,7 +165,7 @@ class HvsmsHook(BaseHook):
         from_number: str | None = None,
         to_number: str | None = None,
         status: OptOutStatus = "optout",
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
     ) -> Iterator[OptOut]:
         """Who opted out as of today, one by one.
 
@@ -212,7 +212,7 @@ class HvsmsHook(BaseHook):
         :raises ConnectionUnavailable: Airflow does not find the connection.
         :raises InvalidSettings: the connection lacks a field, or holds one that cannot be used.
         """
-        with explaining_missing_connection(self.hvsms_conn_id):
+        with explain_missing_connection(self.hvsms_conn_id):
             connection = self.get_connection(self.hvsms_conn_id)
         store = VariableTokenStore(self.hvsms_conn_id) if may_share else None
         return read_settings(connection, self.hvsms_conn_id, limits=limits or TimeLimits(), token_store=store)
@@ -241,7 +241,7 @@ class HvsmsHook(BaseHook):
 
 
 @contextmanager
-def failing_at_once(hvsms_conn_id: str) -> Iterator[None]:
+def fail_without_retry(hvsms_conn_id: str) -> Iterator[None]:
     """Fail the task without retries for what a retry cannot cure; let passing trouble through to Airflow's retries.
 
     These errors say all there is to say, so the task log is spared the stack below them.
@@ -250,12 +250,12 @@ def failing_at_once(hvsms_conn_id: str) -> Iterator[None]:
         yield
     except (LoginRefused, PermissionDenied) as error:
         raise AirflowFailException(f"Connection {hvsms_conn_id!r}: {error}") from None
-    except FinalError as error:
+    except PermanentError as error:
         raise AirflowFailException(str(error)) from None
 
 
 @contextmanager
-def explaining_missing_connection(conn_id: str) -> Iterator[None]:
+def explain_missing_connection(conn_id: str) -> Iterator[None]:
     """Say what it means that Airflow does not find a connection, and leave it to Airflow's retries.
 
     It is no proof that there is none: Airflow says the same when a secrets backend or its API server fails.

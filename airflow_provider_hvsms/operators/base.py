@@ -16,17 +16,17 @@ from airflow_provider_hvsms.api.filters import (
     check_choice,
     check_phone_numbers,
 )
-from airflow_provider_hvsms.hooks.arguments import (
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.utils.arguments import (
     NOT_GIVEN,
     NotGiven,
     PersonalArgument,
     as_batch_id,
     as_list,
-    checking_early,
+    check_when_parsed,
     is_known,
 )
-from airflow_provider_hvsms.hooks.data_interval import WindowRule, up_to_now
-from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.utils.data_interval import WindowRule, up_to_now
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -74,7 +74,7 @@ class HvsmsWindowOperator(HvsmsOperator):
         self.date_to = date_to
         self.window = window
         self.lookback = lookback
-        with checking_early(self):
+        with check_when_parsed(self):
             self._window_rule.check()
 
     def planned_window(self, context: Context) -> Window:
@@ -112,7 +112,7 @@ class HvsmsScopedOperator(HvsmsWindowOperator):
         self.phone_numbers = phone_numbers
         self.direction = direction
         self._is_about_a_batch = not isinstance(batch_id, NotGiven)
-        with checking_early(self):
+        with check_when_parsed(self):
             self._check_what_is_known()
 
     @property
@@ -170,7 +170,7 @@ class HvsmsBatchListOperator(HvsmsWindowOperator):
         super().__init__(**kwargs)
         self.from_number = from_number
         self.statuses = statuses
-        with checking_early(self):
+        with check_when_parsed(self):
             if is_known(from_number):
                 BatchFilter(from_number=from_number)
             if is_known(statuses):

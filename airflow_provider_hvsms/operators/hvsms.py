@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_hvsms.api.filters import StatusFilter
-from airflow_provider_hvsms.hooks.batch_summary import as_summary
-from airflow_provider_hvsms.hooks.data_interval import up_to_now
-from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, failing_at_once
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, fail_without_retry
 from airflow_provider_hvsms.operators.base import HvsmsBatchListOperator, HvsmsScopedOperator
+from airflow_provider_hvsms.utils.batches import as_summary
+from airflow_provider_hvsms.utils.data_interval import up_to_now
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -25,7 +25,7 @@ class HvsmsGetStatusesOperator(HvsmsScopedOperator):
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
-        with failing_at_once(self.hvsms_conn_id):
+        with fail_without_retry(self.hvsms_conn_id):
             self.check_arguments(context)
             with HvsmsHook(self.hvsms_conn_id).get_conn() as client:
                 window = self.window_to_read(client, context)
@@ -46,7 +46,7 @@ class HvsmsListBatchesOperator(HvsmsBatchListOperator):
     """
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        with failing_at_once(self.hvsms_conn_id):
+        with fail_without_retry(self.hvsms_conn_id):
             wanted = self.batch_filter()
             window = up_to_now(self.planned_window(context))
             with HvsmsHook(self.hvsms_conn_id).get_conn() as client:

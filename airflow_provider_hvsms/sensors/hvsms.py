@@ -18,21 +18,21 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
-from airflow_provider_hvsms.api.errors import ConnectionUnavailable, FinalError, InvalidRequest, PassingError
+from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequest, PermanentError, TransientError
 from airflow_provider_hvsms.api.filters import BatchFilter, check_batch_id
 from airflow_provider_hvsms.api.records import Batch
-from airflow_provider_hvsms.hooks.arguments import PersonalArgument, as_batch_ids, checking_early, is_known
-from airflow_provider_hvsms.hooks.batch_summary import as_summary, in_words
-from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, failing_at_once
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, fail_without_retry
 from airflow_provider_hvsms.operators.base import HvsmsOperator, HvsmsWindowOperator
 from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchTrigger
+from airflow_provider_hvsms.utils.arguments import PersonalArgument, as_batch_ids, check_when_parsed, is_known
+from airflow_provider_hvsms.utils.batches import as_summary, in_words
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_hvsms.api.client import MessageStoreClient
 
-_MOST_LINES = 5
+_MAX_LINES = 5
 """Batches whose progress one poke logs; of more, only the count."""
 
 
@@ -52,7 +52,7 @@ class HvsmsSensor(BaseSensorOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
-        with checking_early(self):
+        with check_when_parsed(self):
             if self.poke_interval <= 0:
                 raise InvalidRequest(f"poke_interval is {self.poke_interval}; it must be longer than zero seconds.")
 
@@ -61,12 +61,12 @@ class HvsmsSensor(BaseSensorOperator):
         raise NotImplementedError
 
     def poke(self, context: Context) -> PokeReturnValue:
-        with failing_at_once(self.hvsms_conn_id):
+        with fail_without_retry(self.hvsms_conn_id):
             try:
                 batches = self.look(self._client, context)
             except ConnectionUnavailable:
                 raise  # to Airflow's retries: it may be a mistyped id
-            except PassingError as error:
+            except TransientError as error:
                 self.log.warning("Nothing could be seen this time: %s", error)
                 return PokeReturnValue(is_done=False)
         unfinished = [batch for batch in batches if batch.status != COMPLETED]
@@ -129,10 +129,10 @@ class HvsmsSensor(BaseSensorOperator):
 
     def _tell(self, batches: list[Batch], unfinished: list[Batch]) -> None:
         self.log.info("%s of %s batches are completed.", f"{len(batches) - len(unfinished):,}", f"{len(batches):,}")
-        for batch in unfinished[:_MOST_LINES]:
+        for batch in unfinished[:_MAX_LINES]:
             self.log.info("Batch %s is %s.", batch.id, in_words(batch))
-        if len(unfinished) > _MOST_LINES:
-            self.log.info("And %s more are not completed.", f"{len(unfinished) - _MOST_LINES:,}")
+        if len(unfinished) > _MAX_LINES:
+            self.log.info("And %s more are not completed.", f"{len(unfinished) - _MAX_LINES:,}")
 
 
 class HvsmsBatchSensor(HvsmsOperator, HvsmsSensor):
@@ -150,7 +150,7 @@ class HvsmsBatchSensor(HvsmsOperator, HvsmsSensor):
     def __init__(self, *, batch_id: str | Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.batch_id = batch_id
-        with checking_early(self):
+        with check_when_parsed(self):
             if is_known(batch_id):
                 self._batch_ids()
 
@@ -162,7 +162,7 @@ class HvsmsBatchSensor(HvsmsOperator, HvsmsSensor):
     def execute(self, context: Context) -> Any:
         if not self.deferrable:
             return super().execute(context)
-        with self.heeding_fail_modes(), failing_at_once(self.hvsms_conn_id):
+        with self.heeding_fail_modes(), fail_without_retry(self.hvsms_conn_id):
             batch_ids = self._batch_ids()
         return self.defer_to_watch(batch_ids=batch_ids, deadline=self.new_deadline())
 
@@ -201,7 +201,7 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
     def __init__(self, *, from_number: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.from_number = from_number
-        with checking_early(self):
+        with check_when_parsed(self):
             if is_known(from_number):
                 BatchFilter(from_number=from_number)
 
@@ -210,7 +210,7 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
         return list(client.iter_batches(window, BatchFilter(from_number=self.from_number)))
 
     def poke(self, context: Context) -> PokeReturnValue:
-        with failing_at_once(self.hvsms_conn_id):
+        with fail_without_retry(self.hvsms_conn_id):
             end = self.planned_window(context).end
         if end > datetime.now(UTC):
             self.log.info("The window ends at %s: batches may still be created in it. Waiting.", end.isoformat())
@@ -231,7 +231,7 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
         return self._look_or_defer(context, datetime.fromisoformat(deadline))
 
     def _look_or_defer(self, context: Context, deadline: datetime) -> list[dict[str, Any]]:
-        with self._session(), failing_at_once(self.hvsms_conn_id):
+        with self._session(), fail_without_retry(self.hvsms_conn_id):
             end = self.planned_window(context).end
             seen = self.poke(context)
         batches: list[dict[str, Any]] = seen.xcom_value or []
@@ -246,8 +246,8 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
         )
 
 
-def _or_raise(batch: Batch | FinalError) -> Batch:
-    if isinstance(batch, FinalError):
+def _or_raise(batch: Batch | PermanentError) -> Batch:
+    if isinstance(batch, PermanentError):
         raise batch
     return batch
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_hvsms.api.filters import OnInvalid, check_choice
 from airflow_provider_hvsms.api.read_ahead import read_ahead
-from airflow_provider_hvsms.hooks.arguments import checking_early
-from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, failing_at_once
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, fail_without_retry
 from airflow_provider_hvsms.operators.base import HvsmsOperator
-from airflow_provider_hvsms.sinks.rows import REJECTS
+from airflow_provider_hvsms.sinks.schema import REJECTS
+from airflow_provider_hvsms.utils.arguments import check_when_parsed
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_hvsms.api.client import MessageStoreClient
     from airflow_provider_hvsms.api.records import Page
     from airflow_provider_hvsms.api.window import Window
-    from airflow_provider_hvsms.sinks.rows import Layout, Sink
+    from airflow_provider_hvsms.sinks.schema import Layout, Sink
 
 _PAGES_BETWEEN_PROGRESS = 10
 
@@ -51,7 +51,7 @@ class HvsmsTransferOperator(HvsmsOperator):
     def __init__(self, *, on_invalid: OnInvalid = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.on_invalid: OnInvalid = on_invalid
-        with checking_early(self):
+        with check_when_parsed(self):
             check_choice("on_invalid", on_invalid, ("fail", "quarantine"))
 
     def check_arguments(self, context: Context) -> None:
@@ -71,7 +71,7 @@ class HvsmsTransferOperator(HvsmsOperator):
 
         It holds `rows`, `pages`, `requests`, `date_from` and `date_to`; with `on_invalid="quarantine"` also `rejected`.
         """
-        with failing_at_once(self.hvsms_conn_id):
+        with fail_without_retry(self.hvsms_conn_id):
             self.check_arguments(context)
             with HvsmsHook(self.hvsms_conn_id).get_conn() as client, self.open_sink() as sink:
                 reading = self.read(client, context)

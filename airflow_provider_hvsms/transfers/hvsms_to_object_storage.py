@@ -9,10 +9,9 @@ from typing import Any
 from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
 
 from airflow_provider_hvsms.api.filters import check_choice, check_id
-from airflow_provider_hvsms.hooks.arguments import checking_early, is_known
-from airflow_provider_hvsms.hooks.hvsms import explaining_missing_connection
-from airflow_provider_hvsms.sinks.files import FileSink, open_files
-from airflow_provider_hvsms.sinks.formats import FORMATS
+from airflow_provider_hvsms.hooks.hvsms import explain_missing_connection
+from airflow_provider_hvsms.sinks.files.registry import FORMATS
+from airflow_provider_hvsms.sinks.files.sink import FileSink, open_files
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
 from airflow_provider_hvsms.transfers.resources import (
     BatchesTransfer,
@@ -20,6 +19,7 @@ from airflow_provider_hvsms.transfers.resources import (
     OptOutsTransfer,
     StatusesTransfer,
 )
+from airflow_provider_hvsms.utils.arguments import check_when_parsed, is_known
 
 
 class HvsmsToObjectStorageOperator(HvsmsTransferOperator):
@@ -54,7 +54,7 @@ class HvsmsToObjectStorageOperator(HvsmsTransferOperator):
         self.format = format
         self.compression = compression
         self.rows_per_part = rows_per_part
-        with checking_early(self):
+        with check_when_parsed(self):
             if is_known(path):
                 check_id("path", str(path))
             if is_known(format):
@@ -65,7 +65,7 @@ class HvsmsToObjectStorageOperator(HvsmsTransferOperator):
         folder = self.path if isinstance(self.path, ObjectStoragePath) else ObjectStoragePath(self.path)
         # Airflow 3.3 moved it.
         if conn_id := getattr(folder, "conn_id", None) or folder.storage_options.get("conn_id"):
-            with explaining_missing_connection(conn_id):
+            with explain_missing_connection(conn_id):
                 BaseHook.get_connection(conn_id)
         return open_files(
             folder,

@@ -11,9 +11,8 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_hvsms.api.errors import InvalidSettings
 from airflow_provider_hvsms.api.filters import check_id
-from airflow_provider_hvsms.hooks.arguments import checking_early, is_known
-from airflow_provider_hvsms.hooks.hvsms import explaining_missing_connection
-from airflow_provider_hvsms.sinks.sql import SqlSink, open_table
+from airflow_provider_hvsms.hooks.hvsms import explain_missing_connection
+from airflow_provider_hvsms.sinks.sql.sink import SqlSink, open_table
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
 from airflow_provider_hvsms.transfers.resources import (
     BatchesTransfer,
@@ -21,6 +20,7 @@ from airflow_provider_hvsms.transfers.resources import (
     OptOutsTransfer,
     StatusesTransfer,
 )
+from airflow_provider_hvsms.utils.arguments import check_when_parsed, is_known
 
 
 class HvsmsToSqlOperator(HvsmsTransferOperator):
@@ -41,7 +41,7 @@ class HvsmsToSqlOperator(HvsmsTransferOperator):
         super().__init__(**kwargs)
         self.sql_conn_id = sql_conn_id
         self.table = table
-        with checking_early(self):
+        with check_when_parsed(self):
             if is_known(table):
                 check_id("table", table)
 
@@ -50,7 +50,7 @@ class HvsmsToSqlOperator(HvsmsTransferOperator):
         return open_table(self._sql_hook(), self.table, self.layout, with_rejects=self.on_invalid == "quarantine")
 
     def _sql_hook(self) -> DbApiHook:
-        with explaining_missing_connection(self.sql_conn_id):
+        with explain_missing_connection(self.sql_conn_id):
             hook = BaseHook.get_hook(self.sql_conn_id)
         if not isinstance(hook, DbApiHook):
             raise InvalidSettings(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_hvsms.api.filters import (
-    MOST_PER_PAGE,
+    MAX_PER_PAGE,
     MessageFilter,
     OptOutFilter,
     StatusFilter,
@@ -16,11 +16,11 @@ from airflow_provider_hvsms.api.filters import (
     check_per_page,
 )
 from airflow_provider_hvsms.api.records import Page
-from airflow_provider_hvsms.hooks.arguments import PersonalArgument, checking_early, is_known
-from airflow_provider_hvsms.hooks.data_interval import up_to_now
 from airflow_provider_hvsms.operators.base import HvsmsBatchListOperator, HvsmsScopedOperator
-from airflow_provider_hvsms.sinks.rows import BATCHES, MESSAGES, OPT_OUTS, STATUSES, status_rows
+from airflow_provider_hvsms.sinks.schema import BATCHES, MESSAGES, OPT_OUTS, STATUSES, status_rows
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator, Reading
+from airflow_provider_hvsms.utils.arguments import PersonalArgument, check_when_parsed, is_known
+from airflow_provider_hvsms.utils.data_interval import up_to_now
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -43,13 +43,13 @@ class MessagesTransfer(HvsmsScopedOperator, HvsmsTransferOperator):
     template_fields: Sequence[str] = (*HvsmsScopedOperator.template_fields, "view")
 
     def __init__(
-        self, *, view: str = "Simple", per_page: int = MOST_PER_PAGE, concurrency: int = 4, **kwargs: Any
+        self, *, view: str = "Simple", per_page: int = MAX_PER_PAGE, concurrency: int = 4, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.view = view
         self.per_page = per_page
         self.concurrency = concurrency
-        with checking_early(self):
+        with check_when_parsed(self):
             if is_known(view):
                 check_choice("view", view, get_args(View))
             check_per_page(per_page)
@@ -102,10 +102,10 @@ class BatchesTransfer(HvsmsBatchListOperator, HvsmsTransferOperator):
 
     layout = BATCHES
 
-    def __init__(self, *, per_page: int = MOST_PER_PAGE, **kwargs: Any) -> None:
+    def __init__(self, *, per_page: int = MAX_PER_PAGE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.per_page = per_page
-        with checking_early(self):
+        with check_when_parsed(self):
             check_per_page(per_page)
 
     def check_arguments(self, context: Context) -> None:
@@ -141,7 +141,7 @@ class OptOutsTransfer(HvsmsTransferOperator):
         from_number: str | None = None,
         to_number: str | None = None,
         status: str = "all",
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -149,7 +149,7 @@ class OptOutsTransfer(HvsmsTransferOperator):
         self.to_number = to_number
         self.status = status
         self.per_page = per_page
-        with checking_early(self):
+        with check_when_parsed(self):
             OptOutFilter(**{name: value for name, value in self._arguments().items() if is_known(value)})
             check_per_page(per_page)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
 from airflow_provider_hvsms.api.client import MessageStoreClient
-from airflow_provider_hvsms.api.errors import FinalError, HvsmsError, LoginRefused
+from airflow_provider_hvsms.api.errors import HvsmsError, LoginRefused, PermanentError
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.hooks.client_settings import ClientSettings
 
@@ -152,7 +152,7 @@ class BatchWatch:
                 lookup = BatchLookup(client)
                 while due := self._wait_until_due():
                     self._poll(lookup, due)
-        except FinalError as error:
+        except PermanentError as error:
             self._end_all(Outcome(failure=str(error), connection_in_doubt=isinstance(error, LoginRefused)))
         except Exception as error:
             # Whatever it is: a trigger that nobody looks after would wait for ever.
@@ -176,7 +176,7 @@ class BatchWatch:
         began = self._clock()
         try:
             found = lookup.look({batch_id for wait in due for batch_id in wait.pending})
-        except FinalError:
+        except PermanentError:
             raise
         except HvsmsError as error:
             self._pause(due, error)
@@ -186,7 +186,7 @@ class BatchWatch:
             self._settle(wait, found)
             wait.plan(began, self._epoch)
 
-    def _settle(self, wait: Wait, found: Mapping[str, Batch | FinalError]) -> None:
+    def _settle(self, wait: Wait, found: Mapping[str, Batch | PermanentError]) -> None:
         for batch_id in sorted(wait.pending):
             batch = found[batch_id]
             if not isinstance(batch, Batch):

@@ -14,7 +14,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_hvsms.api.errors import InvalidRequest, InvalidSettings
 from airflow_provider_hvsms.api.filters import BatchFilter
-from airflow_provider_hvsms.hooks.batch_summary import as_summary
 from airflow_provider_hvsms.hooks.client_settings import ClientSettings
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.triggers.announced import Announced
@@ -22,6 +21,7 @@ from airflow_provider_hvsms.triggers.batch_follower import BatchFollower, Follow
 from airflow_provider_hvsms.triggers.batch_watch import Outcome, PollInterval, Wait, join_watch
 from airflow_provider_hvsms.triggers.connection import find_settings
 from airflow_provider_hvsms.triggers.newest import Slot, newest_of
+from airflow_provider_hvsms.utils.batches import as_summary
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _UNTIL_EVENT_LEFT = 2.0
 _RECHECK = 300.0
 """Seconds after which a wait that cannot reach the service looks whether the connection was corrected."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 600.0
+_FIRST_PAUSE, _MAX_PAUSE = 30.0, 600.0
 """Seconds between tries to follow batches with a connection that cannot be used."""
 
 
@@ -206,7 +206,7 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
             except (FollowingEnded, InvalidSettings) as error:
                 log.warning("Batches cannot be followed; trying again in %.0f s: %s", pause, error)
                 await asyncio.sleep(pause)
-                pause = min(_LONGEST_PAUSE, 2 * pause)
+                pause = min(_MAX_PAUSE, 2 * pause)
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[SummarisedLook]) -> AsyncIterator[TriggerEvent]:
         """An event for each completed batch that was not announced before."""

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, Login, PasswordGrant
+from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant, PasswordGrant
+from airflow_provider_hvsms.api.auth.session import Login
 from airflow_provider_hvsms.api.client import MessageStoreClient
-from airflow_provider_hvsms.api.quota import Quota
+from airflow_provider_hvsms.api.quota.quota import Quota
 from airflow_provider_hvsms.api.transport import TimeLimits, Transport
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Sandbox
-from tests.conftest import ManualClock
+from tests.support.clock import ManualClock
 
 MakeClient = Callable[..., MessageStoreClient]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, Login
+from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant
+from airflow_provider_hvsms.api.auth.session import Login
 from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.api.errors import (
     InvalidRequest,
@@ -16,11 +17,11 @@ from airflow_provider_hvsms.api.errors import (
     PermissionDenied,
     UnexpectedAnswer,
 )
-from airflow_provider_hvsms.api.quota import Quota
+from airflow_provider_hvsms.api.quota.quota import Quota
 from airflow_provider_hvsms.api.transport import TimeLimits, Transport
 from tests.api.canned_server import HTML, LOGIN, Canned, canned_server
-from tests.api.test_spans import DAY
-from tests.conftest import ManualClock
+from tests.api.test_slices import DAY
+from tests.support.clock import ManualClock
 
 MESSAGE = {"id": 1, "creationTime": "2026-10-31T12:00:00Z"}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hvsms.api.auth import Login
+from airflow_provider_hvsms.api.auth.session import Login
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
 from airflow_provider_hvsms.api.errors import (
     InvalidRecord,
@@ -21,14 +21,14 @@ from airflow_provider_hvsms.api.errors import (
     UnexpectedAnswer,
 )
 from airflow_provider_hvsms.api.filters import BatchFilter, MessageFilter, OptOutFilter, StatusFilter
-from airflow_provider_hvsms.api.quota import Quota
+from airflow_provider_hvsms.api.quota.quota import Quota
 from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.api.transport import Transport
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.sandbox.records import Message as StoredMessage
 from tests.api.conftest import MakeClient, credentials_of, whole_history
-from tests.conftest import ManualClock
+from tests.support.clock import ManualClock
 
 
 def stored(sandbox: Sandbox, window: Window) -> list[StoredMessage]:

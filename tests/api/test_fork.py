@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
-from airflow_provider_hvsms.api.quota import UsageGroup
+from airflow_provider_hvsms.api.quota.quota import UsageGroup
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
 from tests.api.conftest import credentials_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_hvsms.api.auth import Credentials, JwtGrant
+from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant
 from airflow_provider_hvsms.api.client import connect
 from airflow_provider_hvsms.api.errors import (
     InvalidRequest,
@@ -23,7 +23,7 @@ from airflow_provider_hvsms.api.filters import MessageFilter
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from tests.api.conftest import MakeClient, whole_history
-from tests.conftest import ManualClock
+from tests.support.clock import ManualClock
 
 PASSING = {
     "500": Fault.server_error(500),

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.operators.hvsms import HvsmsGetStatusesOperator, HvsmsListBatchesOperator
 from airflow_provider_hvsms.sandbox import Sandbox
-from tests.history import DAY, last_day, stored_between
+from tests.support.history import DAY, last_day, stored_between
 
 
 def get_statuses(**arguments: Any) -> HvsmsGetStatusesOperator:

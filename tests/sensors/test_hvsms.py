@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequest
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor, HvsmsIntervalBatchesSensor
-from tests.history import DAY, last_day
+from tests.support.history import DAY, last_day
 
 
 def batch_sensor(**arguments: Any) -> HvsmsBatchSensor:

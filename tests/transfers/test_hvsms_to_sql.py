@@ -19,7 +19,7 @@ from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequ
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
 from tests.conftest import Warehouse
-from tests.history import DAY, last_day, stored_between
+from tests.support.history import DAY, last_day, stored_between
 
 
 def operator(**arguments: Any) -> HvsmsMessagesToSqlOperator:

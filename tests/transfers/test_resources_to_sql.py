@@ -22,7 +22,8 @@ from airflow_provider_hvsms.transfers.hvsms_to_sql import (
     HvsmsStatusesToSqlOperator,
 )
 from tests.conftest import Warehouse
-from tests.history import DAY, last_day, stored_between
+from tests.support.history import DAY, last_day, stored_between
+from tests.support.waiting import wait_for
 from tests.transfers import processes
 
 OPERATORS = [
@@ -174,7 +175,7 @@ def test_a_load_killed_on_its_way_leaves_no_partial_table(
     process = processes.start(
         {name: {"sql_conn_id": "warehouse", "table": "target", "per_page": 20}}, last_day(sandbox)
     )
-    processes.wait_for(lambda: sandbox.counters.reads > pages)
+    wait_for(lambda: sandbox.counters.reads > pages)
     assert process.is_alive()
     process.kill()
     process.join(timeout=10)

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
 from tests.conftest import Warehouse
-from tests.history import last_day, stored_between
+from tests.support.history import last_day, stored_between
 from tests.transfers import processes
 
 

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +19,7 @@ from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
 from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchCompletedEventTrigger, HvsmsBatchTrigger
 from airflow_provider_hvsms.triggers.newest import newest_of
+from tests.support.waiting import wait_for
 
 
 def trigger(*batch_ids: str, **arguments: Any) -> HvsmsBatchTrigger:
@@ -45,13 +45,6 @@ def run_all(*triggers: HvsmsBatchTrigger, meanwhile: Callable[[], Any] = lambda:
         return await asyncio.wait_for(asyncio.gather(*waiting), timeout=20)
 
     return asyncio.run(together())
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
 
 
 def wait_for_looks(sandbox: Sandbox, number: int) -> None:
