@@ -1,8 +1,7 @@
-"""Pages come one by one, and none is lost."""
+"""Each read returns what the sandbox holds, with every filter."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 from contextlib import closing
@@ -11,32 +10,20 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_hvsms.api.auth.session import Login
+from airflow_provider_hvsms.api.auth.session import Session
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
 from airflow_provider_hvsms.api.errors import (
-    InvalidRecord,
     InvalidRequest,
     NotFound,
-    PageTokenExpired,
-    UnexpectedAnswer,
 )
 from airflow_provider_hvsms.api.filters import BatchFilter, MessageFilter, OptOutFilter, StatusFilter
 from airflow_provider_hvsms.api.quota.quota import Quota
 from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.api.transport import Transport
 from airflow_provider_hvsms.api.window import Window
-from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
-from airflow_provider_hvsms.sandbox.records import Message as StoredMessage
-from tests.api.conftest import MakeClient, credentials_of, whole_history
+from airflow_provider_hvsms.sandbox import Sandbox, Settings
+from tests.api.conftest import MakeClient, credentials_of, ids, stored, whole_history
 from tests.support.clock import ManualClock
-
-
-def stored(sandbox: Sandbox, window: Window) -> list[StoredMessage]:
-    return [message for message in sandbox.store.messages if window.start <= message.creation_time < window.end]
-
-
-def ids(messages: Any) -> list[str]:
-    return sorted(str(message.id) for message in messages)
 
 
 @pytest.mark.parametrize("per_page", [1, 7, 1000])
@@ -104,70 +91,10 @@ def test_a_single_message_may_have_its_older_names(make_client: MakeClient) -> N
         assert make_client(sandbox).get_message(str(expected.id)).creation_time == expected.creation_time
 
 
-@pytest.mark.parametrize("last_page", ["omit", "empty-token", "no-paging"])
-def test_the_last_page_is_known_in_every_form(make_client: MakeClient, last_page: Any) -> None:
-    with Sandbox(Settings(messages=50, days=1, last_page=last_page)) as sandbox:
-        assert len(list(make_client(sandbox).iter_messages(whole_history(sandbox), per_page=20))) == 50
-
-
 def test_an_empty_window_of_the_store_gives_one_empty_page(sandbox: Sandbox, make_client: MakeClient) -> None:
     long_ago = datetime(2001, 1, 1, tzinfo=UTC)
     [page] = make_client(sandbox).message_pages(Window(long_ago, long_ago + timedelta(days=1)))
     assert (page.records, page.next_page_token) == ([], None)
-
-
-def test_a_repeated_page_token_is_an_error_and_no_early_end(sandbox: Sandbox, make_client: MakeClient) -> None:
-    sandbox.faults.add(Fault.repeat_token(), times=None, path="/messages", after=2)
-    with pytest.raises(UnexpectedAnswer, match="page token for the second time"):
-        list(make_client(sandbox).iter_messages(whole_history(sandbox), per_page=100))
-    assert sandbox.counters.reads == 3
-
-
-@pytest.mark.parametrize("named_errors", [False, True])
-def test_after_a_page_token_expired_the_rest_is_read_and_nothing_comes_twice(
-    clock: ManualClock, make_client: MakeClient, named_errors: bool
-) -> None:
-    settings = Settings(messages=100, days=1, page_token_ttl=30, named_errors=named_errors)
-    with Sandbox(settings, clock=clock) as sandbox:
-        pages = make_client(sandbox).message_pages(whole_history(sandbox), per_page=40)
-        first = next(pages)
-        clock.now += 31
-        rest = [message for page in pages for message in page.records]
-        assert ids([*first.records, *rest]) == ids(sandbox.store.messages)
-
-
-def test_opt_outs_go_on_after_a_page_token_expired(clock: ManualClock, make_client: MakeClient) -> None:
-    with Sandbox(Settings(messages=1, opt_outs=100, page_token_ttl=30), clock=clock) as sandbox:
-        pages = make_client(sandbox).opt_out_pages(OptOutFilter(status="all"), per_page=40)
-        first = next(pages)
-        clock.now += 31
-        found = [*first.records, *(opt_out for page in pages for opt_out in page.records)]
-        stored = [(opt_out.from_number, opt_out.to_number) for opt_out in sandbox.store.opt_outs]
-        assert sorted((opt_out.from_number, opt_out.to) for opt_out in found) == sorted(stored)
-
-
-def test_rejects_come_once_though_a_page_token_expired(clock: ManualClock, make_client: MakeClient) -> None:
-    with Sandbox(Settings(messages=100, days=1, page_token_ttl=30), clock=clock) as sandbox:
-        window = whole_history(sandbox)
-        sandbox.store.add_raw_message({"id": 99}, created=window.end - timedelta(milliseconds=1))
-        pages = make_client(sandbox).message_pages(window, per_page=40, on_invalid="quarantine")
-        first = next(pages)
-        clock.now += 31
-        assert [len(first.rejects), *(len(page.rejects) for page in pages)] == [1, 0, 0, 0]
-
-
-def test_page_tokens_that_expire_again_and_again_are_an_error(clock: ManualClock, make_client: MakeClient) -> None:
-    with Sandbox(Settings(messages=100, days=1, page_token_ttl=30), clock=clock) as sandbox:
-        with pytest.raises(PageTokenExpired, match=r"400 \(CMN-101.*no longer valid"):
-            for _ in make_client(sandbox).message_pages(whole_history(sandbox), per_page=10):
-                clock.now += 31
-
-
-def test_a_record_that_cannot_be_read_fails_and_is_named(sandbox: Sandbox, make_client: MakeClient) -> None:
-    window = whole_history(sandbox)
-    sandbox.store.add_raw_message({"id": 99, "creationTime": "20211-11-14T20:19:56.505461Z"}, created=window.start)
-    with pytest.raises(InvalidRecord, match="message 99 .*creationTime"):
-        list(make_client(sandbox).iter_messages(window))
 
 
 def test_a_page_size_is_checked_before_the_first_request(sandbox: Sandbox, make_client: MakeClient) -> None:
@@ -309,16 +236,6 @@ def test_a_batch_that_is_still_processing_is_said_to_be(
     assert f"Batch {batch_id} is Processing" in caplog.text
 
 
-def test_odd_records_can_be_kept_apart_in_their_page(sandbox: Sandbox, make_client: MakeClient) -> None:
-    window = whole_history(sandbox)
-    odd = {"id": 99, "creationTime": "20211-11-14T20:19:56.505461Z"}
-    sandbox.store.add_raw_message(odd, created=window.start)
-    pages = list(make_client(sandbox).message_pages(window, on_invalid="quarantine"))
-    assert ids(record for page in pages for record in page.records) == ids(sandbox.store.messages)
-    [reject] = [reject for page in pages for reject in page.rejects]
-    assert json.loads(reject.record) == odd
-
-
 def test_nothing_is_sent_for_a_page_that_waited_for_quota_when_the_client_was_closed() -> None:
     with Sandbox(Settings(messages=300, light=2, window=0.5, auth=100)) as sandbox:
         client = connect(credentials_of(sandbox))
@@ -344,8 +261,8 @@ def test_a_client_is_closed_at_once_while_its_login_waits_for_quota(clock: Manua
         others = connect(credentials_of(sandbox))
         next(others.message_pages(whole_history(sandbox)))
         quota = Quota(clock=clock, sleep=sleep)
-        login = Login(credentials_of(sandbox), Transport(sandbox.url, quota=quota, sleep=clock.sleep))
-        client = MessageStoreClient(Transport(sandbox.url, quota=quota), login)
+        session = Session(credentials_of(sandbox), Transport(sandbox.url, quota=quota, sleep=clock.sleep))
+        client = MessageStoreClient(Transport(sandbox.url, quota=quota), session)
 
         def read() -> None:
             with pytest.raises(InvalidRequest, match="closed"):

@@ -17,7 +17,7 @@ from airflow_provider_hvsms.api.errors import (
     PermissionDenied,
     QuotaExceeded,
     ServiceUnavailable,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from airflow_provider_hvsms.api.filters import MessageFilter
 from airflow_provider_hvsms.api.transport import TimeLimits
@@ -65,7 +65,7 @@ def test_retry_after_makes_a_pause_longer(sandbox: Sandbox, make_client: MakeCli
 
 def test_what_came_back_is_in_the_error_when_retries_are_over(sandbox: Sandbox, make_client: MakeClient) -> None:
     sandbox.faults.add(Fault.html(), times=None, path="/messages")
-    with pytest.raises(UnexpectedAnswer, match=r"GET .*/messages/1: .*200 \(text/html.* bytes; request id [\w-]+\)"):
+    with pytest.raises(UnexpectedResponse, match=r"GET .*/messages/1: .*200 \(text/html.* bytes; request id [\w-]+\)"):
         make_client(sandbox, limits=TimeLimits(tries=2)).get_message("1")
 
 
@@ -74,7 +74,7 @@ def test_each_retry_is_logged_with_its_reason(
 ) -> None:
     sandbox.faults.add(Fault.server_error(503), path="/messages")
     make_client(sandbox).get_message(str(sandbox.store.messages[0].id))
-    assert any("Try 1 of 6: GET" in message and "503" in message for message in caplog.messages)
+    assert any("Attempt 1 of 6: GET" in message and "503" in message for message in caplog.messages)
 
 
 def test_a_429_is_waited_out_and_the_request_repeated(make_client: MakeClient, clock: ManualClock) -> None:
@@ -100,7 +100,7 @@ def test_a_429_that_never_ends_is_an_error_about_the_quota(sandbox: Sandbox, mak
 
 def test_a_redirect_is_not_followed_and_its_host_is_named(sandbox: Sandbox, make_client: MakeClient) -> None:
     sandbox.faults.add(Fault.redirect("https://elsewhere.example/login?token=abc"), times=None, path="/messages")
-    with pytest.raises(UnexpectedAnswer, match=r"points to elsewhere\.example, which is not followed") as error:
+    with pytest.raises(UnexpectedResponse, match=r"redirects to elsewhere\.example, and redirects") as error:
         make_client(sandbox, limits=TimeLimits(tries=1)).get_message("1")
     assert "token=abc" not in str(error.value)
 

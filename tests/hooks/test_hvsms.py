@@ -189,7 +189,7 @@ def test_the_test_button_says_that_all_is_well(sandbox: Sandbox, hvsms_connectio
         ({"password": "wrong"}, "client secret"),
         ({"extra": {"jwt_token": "x.y.z"}}, "jwt_token"),
         ({"extra": {}}, "both missing"),
-        ({"host": "http://127.0.0.1:1"}, "no whole answer from http://127.0.0.1:1: "),
+        ({"host": "http://127.0.0.1:1"}, "no complete response from http://127.0.0.1:1: "),
         ({"host": "http://127.0.0.1:1"}, "check the connection's host"),
     ],
 )

@@ -223,7 +223,7 @@ def test_wrong_credentials_fail_at_once_and_say_which_field_to_mend(
 
 def test_a_way_to_log_in_that_the_app_may_not_use_is_said(make_client: MakeClient) -> None:
     with Sandbox(replace(READY, grants=frozenset({"password"}))) as sandbox:
-        with pytest.raises(LoginRefused, match="may not use this way to log in"):
+        with pytest.raises(LoginRefused, match="may not use this grant"):
             make_client(sandbox).get_message("1")
 
 
@@ -297,7 +297,7 @@ def test_a_missing_client_is_refused_and_the_field_named(field: str, named: str)
 
 
 def test_a_secret_with_a_character_that_none_has_is_refused() -> None:
-    with pytest.raises(InvalidSettings, match="client secret holds a character"):
+    with pytest.raises(InvalidSettings, match="client secret contains a character"):
         Credentials("https://platform.ringcentral.com", "id", "secret…", JwtGrant("jwt"))
 
 

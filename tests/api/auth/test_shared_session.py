@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_hvsms.api.auth.session import Login
-from airflow_provider_hvsms.api.auth.shared_session import Lease, Session, TokenRecord, TokenStore
+from airflow_provider_hvsms.api.auth.oauth import Token
+from airflow_provider_hvsms.api.auth.session import Session
+from airflow_provider_hvsms.api.auth.shared_session import Lease, TokenRecord, TokenStore
 from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.api.errors import LoginRefused, TokenStoreUnavailable
 from airflow_provider_hvsms.api.quota.quota import Quota
@@ -33,11 +34,11 @@ class FileTokenStore:
     path: Path
 
     def read(self) -> TokenRecord:
-        return TokenRecord.from_text(self.path.read_text()) if self.path.exists() else TokenRecord()
+        return TokenRecord.from_json(self.path.read_text()) if self.path.exists() else TokenRecord()
 
-    def write(self, kept: TokenRecord) -> None:
+    def write(self, record: TokenRecord) -> None:
         draft = self.path.with_name(f"{self.path.name}-{threading.get_ident()}")
-        draft.write_text(kept.as_text())
+        draft.write_text(record.to_json())
         draft.replace(self.path)
 
 
@@ -45,7 +46,7 @@ class FileTokenStore:
 class ReadOnlyTokenStore(FileTokenStore):
     """A store that holds what somebody else put there, as a secrets backend does."""
 
-    def write(self, kept: TokenRecord) -> None:
+    def write(self, record: TokenRecord) -> None:
         raise TokenStoreUnavailable("it is read only")
 
 
@@ -53,7 +54,7 @@ class ReadOnlyTokenStore(FileTokenStore):
 class ForgetfulTokenStore(FileTokenStore):
     """A store that takes what is written and shows something else, as a Variable that the environment holds too."""
 
-    def write(self, kept: TokenRecord) -> None:
+    def write(self, record: TokenRecord) -> None:
         pass
 
 
@@ -65,8 +66,8 @@ class Killed(BaseException):
 class DeadlyTokenStore(FileTokenStore):
     """A store whose user is killed right after it has written."""
 
-    def write(self, kept: TokenRecord) -> None:
-        super().write(kept)
+    def write(self, record: TokenRecord) -> None:
+        super().write(record)
         raise Killed
 
 
@@ -78,7 +79,7 @@ class ClaimedTokenStore(FileTokenStore):
     clock: ManualClock
 
     def read(self) -> TokenRecord:
-        return TokenRecord(self.fingerprint, claim=Lease("the next one", self.clock.now + 100))
+        return TokenRecord(self.fingerprint, lease=Lease("the next one", self.clock.now + 100))
 
 
 @pytest.fixture
@@ -98,10 +99,10 @@ def make_task(clock: ManualClock) -> Iterator[MakeTask]:
         quota = Quota(clock=clock, sleep=clock.sleep)
         transport = Transport(credentials.server, quota=quota, sleep=clock.sleep)
         if in_real_time:
-            login = Login(credentials, transport, store=store)
+            session = Session(credentials, transport, token_store=store)
         else:
-            login = Login(credentials, transport, store=store, clock=clock, sleep=clock.sleep)
-        made.append(MessageStoreClient(Transport(credentials.server, quota=quota, sleep=clock.sleep), login))
+            session = Session(credentials, transport, token_store=store, clock=clock, sleep=clock.sleep)
+        made.append(MessageStoreClient(Transport(credentials.server, quota=quota, sleep=clock.sleep), session))
         return made[-1]
 
     yield make
@@ -175,9 +176,9 @@ def test_a_task_whose_session_another_one_renewed_finds_the_new_one_and_does_not
     with Sandbox(READY, clock=clock) as sandbox:
         ahead, behind = make_task(sandbox, store), make_task(sandbox, store)
         read_one(sandbox, behind)
-        session = store.read().session
-        assert session is not None
-        store.write(replace(store.read(), session=replace(session, renew_at=clock.now)))
+        token = store.read().token
+        assert token is not None
+        store.write(replace(store.read(), token=replace(token, renew_at=clock.now)))
         read_one(sandbox, ahead)
         read_one(sandbox, behind)
         counters = sandbox.counters
@@ -196,7 +197,7 @@ def test_a_session_that_another_program_ended_is_replaced_once_for_all(
     for task in tasks:
         read_one(sandbox, task)
     assert logins(sandbox) == 1 + 5 + 1
-    assert caplog.text.count("shared_session is set, so these are other programs' logins") == 1
+    assert caplog.text.count("shared_session is set, so these are logins of other programs") == 1
 
 
 def test_a_refresh_token_that_is_used_up_leads_to_a_login(
@@ -212,12 +213,12 @@ def test_a_refresh_token_that_is_used_up_leads_to_a_login(
 def test_a_session_of_other_credentials_is_not_used(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
-    store.write(TokenRecord("another user's", Session("their token", None, clock.now + 3000, clock.now + 3060)))
+    store.write(TokenRecord("another user's", Token("their token", None, clock.now + 3000, clock.now + 3060)))
     read_one(sandbox, make_task(sandbox, store))
     assert (logins(sandbox), sandbox.counters.answers[401]) == (1, 0)
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "{", "gibberish", '{"session": {"access_token": 1}}', '"\\ud800"'])
+@pytest.mark.parametrize("text", ["", "null", "[]", "{", "gibberish", '{"token": {"access_token": 1}}', '"\\ud800"'])
 def test_what_cannot_be_read_counts_as_nothing_and_is_replaced(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, text: str
 ) -> None:
@@ -250,7 +251,7 @@ def test_a_claim_from_a_clock_that_is_wrong_holds_nobody_up(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
     store.write(
-        TokenRecord(credentials_of(sandbox).fingerprint, claim=Lease("somebody from the future", clock.now + 86_400))
+        TokenRecord(credentials_of(sandbox).fingerprint, lease=Lease("somebody from the future", clock.now + 86_400))
     )
     read_one(sandbox, make_task(sandbox, store))
     assert sum(clock.slept) <= 5
@@ -295,7 +296,7 @@ def test_no_token_shows_in_logs_or_representations(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         read_one(sandbox, make_task(sandbox, store))
-    kept = store.read()
-    assert kept.session is not None
-    assert kept.session.access_token not in caplog.text + repr(kept)
+    record = store.read()
+    assert record.token is not None
+    assert record.token.access_token not in caplog.text + repr(record)
     assert sandbox.settings.jwt not in store.path.read_text()

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant
-from airflow_provider_hvsms.api.auth.session import Login
+from airflow_provider_hvsms.api.auth.session import Session
 from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.api.errors import (
     InvalidRequest,
     LoginRefused,
     PageTokenExpired,
     PermissionDenied,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from airflow_provider_hvsms.api.quota.quota import Quota
 from airflow_provider_hvsms.api.transport import TimeLimits, Transport
@@ -30,8 +30,8 @@ def client_of(url: str, clock: ManualClock, *, tries: int = 6) -> MessageStoreCl
     limits = TimeLimits(tries=tries)
     quota = Quota(clock=clock, sleep=clock.sleep)
     transports = [Transport(url, quota=quota, limits=limits, sleep=clock.sleep) for _ in range(2)]
-    login = Login(Credentials(url, "id", "secret", JwtGrant("jwt")), transports[0], clock=clock, sleep=clock.sleep)
-    return MessageStoreClient(transports[1], login)
+    session = Session(Credentials(url, "id", "secret", JwtGrant("jwt")), transports[0], clock=clock, sleep=clock.sleep)
+    return MessageStoreClient(transports[1], session)
 
 
 def first_then(*answers: Canned) -> Callable[..., Canned]:
@@ -60,7 +60,7 @@ def test_a_refusal_without_the_services_json_is_retried(clock: ManualClock, body
 
 def test_a_firewall_that_stays_is_no_fault_of_credentials(clock: ManualClock) -> None:
     with canned_server(first_then(Canned(HTML, 403))) as url, client_of(url, clock, tries=2) as client:
-        with pytest.raises(UnexpectedAnswer, match=r"403 \(text/html, .* a proxy or firewall") as error:
+        with pytest.raises(UnexpectedResponse, match=r"403 \(text/html, .* a proxy or firewall") as error:
             client.get_message("1")
     assert "A2PSMS" not in str(error.value)
 

@@ -9,16 +9,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from airflow_provider_hvsms.api.decoding import decode_page, decode_record, decode_statuses
 from airflow_provider_hvsms.api.errors import InvalidRecord
-from airflow_provider_hvsms.api.records import (
-    Batch,
-    Message,
-    OptOut,
-    StatusTotal,
-    decode_page,
-    decode_record,
-    decode_statuses,
-)
+from airflow_provider_hvsms.api.records import Batch, Message, OptOut, StatusTotal
 
 MESSAGE = {
     "id": 52511,
@@ -200,7 +193,7 @@ def test_what_holds_no_status_is_no_total(body: bytes) -> None:
 
 
 def test_a_total_of_another_shape_is_named() -> None:
-    with pytest.raises(InvalidRecord, match="status delivered cannot be read.*count"):
+    with pytest.raises(InvalidRecord, match="status Delivered cannot be read.*count"):
         decode_statuses(b'{"delivered": {"count": "many"}}')
 
 
