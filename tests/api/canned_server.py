@@ -1,4 +1,4 @@
-"""A server that gives just the answers that a test wrote, for what the sandbox does not say."""
+"""A server with canned responses, for responses that the sandbox does not send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOGIN = {"access_token": "token", "token_type": "bearer", "expires_in": 3600}
 
 @dataclasses.dataclass(frozen=True)
 class Canned:
-    """One answer: text is HTML, anything else becomes JSON."""
+    """A response: text is sent as HTML, any other body as JSON."""
 
     body: Any
     status: int = 200
@@ -31,12 +31,12 @@ class Canned:
 
 
 Respond = Callable[[str], Canned]
-"""From the path with its query to the answer; a login is answered without asking."""
+"""Maps a path with its query to the response. Logins have their own."""
 
 
 @contextmanager
 def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Canned(LOGIN)) -> Iterator[str]:
-    """The address of a server that answers reads with `respond`."""
+    """Run a server that responds to reads with `respond`, and return its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -49,7 +49,7 @@ def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Can
             self._send(login() if self.path.endswith("/token") else Canned({}))
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
-            """Tests read logs."""
+            """Keep the output of the tests free of requests."""
 
         def _send(self, canned: Canned) -> None:
             body = canned.as_bytes()

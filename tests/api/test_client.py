@@ -27,7 +27,7 @@ from tests.support.clock import ManualClock
 
 
 @pytest.mark.parametrize("per_page", [1, 7, 1000])
-def test_every_message_of_the_window_comes_once(sandbox: Sandbox, make_client: MakeClient, per_page: int) -> None:
+def test_every_message_of_the_window_is_read_once(sandbox: Sandbox, make_client: MakeClient, per_page: int) -> None:
     end = whole_history(sandbox).end
     window = Window(end - timedelta(hours=3), end)
     expected = stored(sandbox, window)
@@ -40,7 +40,7 @@ def test_both_dates_are_always_sent(sandbox: Sandbox, make_client: MakeClient) -
     assert all("dateFrom=" in entry.path and "dateTo=" in entry.path for entry in sandbox.counters.log)
 
 
-def test_windows_that_meet_split_the_history_without_loss_or_overlap(sandbox: Sandbox, make_client: MakeClient) -> None:
+def test_adjacent_windows_split_the_history_without_loss_or_overlap(sandbox: Sandbox, make_client: MakeClient) -> None:
     whole = whole_history(sandbox)
     middle = stored(sandbox, whole)[1_500].creation_time.replace(microsecond=0)
     client = make_client(sandbox)
@@ -72,14 +72,12 @@ def test_messages_can_be_filtered_by_several_phone_numbers(sandbox: Sandbox, mak
 
 
 @pytest.mark.parametrize(("view", "has_text"), [("Simple", False), ("Detailed", True)])
-def test_texts_come_with_the_detailed_view_only(
-    sandbox: Sandbox, make_client: MakeClient, view: Any, has_text: bool
-) -> None:
+def test_only_the_detailed_view_has_texts(sandbox: Sandbox, make_client: MakeClient, view: Any, has_text: bool) -> None:
     messages = list(make_client(sandbox).iter_messages(whole_history(sandbox), MessageFilter(view=view)))
     assert all((message.text is not None) is has_text for message in messages)
 
 
-def test_a_single_message_comes_with_its_text(sandbox: Sandbox, make_client: MakeClient) -> None:
+def test_a_single_message_has_its_text(sandbox: Sandbox, make_client: MakeClient) -> None:
     expected = sandbox.store.messages[0]
     message = make_client(sandbox).get_message(str(expected.id))
     assert (message.id, message.text) == (str(expected.id), expected.text)
@@ -103,9 +101,7 @@ def test_a_page_size_is_checked_before_the_first_request(sandbox: Sandbox, make_
     assert sandbox.counters.reads == 0
 
 
-def test_a_load_of_100_pages_uses_a_small_quota_without_one_refusal(
-    clock: ManualClock, make_client: MakeClient
-) -> None:
+def test_100_pages_are_read_with_a_small_quota_and_no_429(clock: ManualClock, make_client: MakeClient) -> None:
     settings = Settings(messages=2_000, days=1, light=20, window=5, penalty=5)
     with Sandbox(settings, clock=clock) as sandbox:
         assert len(list(make_client(sandbox).iter_messages(whole_history(sandbox), per_page=20))) == 2_000
@@ -118,7 +114,7 @@ PER_PAGE = pytest.mark.parametrize("per_page", [1, 7, 1000])
 
 
 @PER_PAGE
-def test_every_filter_of_messages_gives_what_it_names(sandbox: Sandbox, make_client: MakeClient, per_page: int) -> None:
+def test_every_filter_of_messages(sandbox: Sandbox, make_client: MakeClient, per_page: int) -> None:
     end = whole_history(sandbox).end
     window = Window(end - timedelta(hours=2), end)
     everything = stored(sandbox, window)
@@ -136,9 +132,7 @@ def test_every_filter_of_messages_gives_what_it_names(sandbox: Sandbox, make_cli
 
 
 @PER_PAGE
-def test_every_batch_of_the_window_comes_once_with_each_filter(
-    sandbox: Sandbox, make_client: MakeClient, per_page: int
-) -> None:
+def test_every_filter_of_batches(sandbox: Sandbox, make_client: MakeClient, per_page: int) -> None:
     window = whole_history(sandbox)
     live = [sandbox.store.start_batch(size=10, seconds=3600) for _ in range(3)]
     everything = [batch for batch in sandbox.store.batches if window.start <= batch.creation_time < window.end]
@@ -172,7 +166,7 @@ def test_an_unknown_batch_is_named(sandbox: Sandbox, make_client: MakeClient) ->
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_statuses_count_what_the_messages_say(make_client: MakeClient, legacy: bool) -> None:
+def test_status_totals_equal_the_counts_of_messages(make_client: MakeClient, legacy: bool) -> None:
     with Sandbox(Settings(messages=3_000, days=3, light=10_000, legacy_statuses=legacy)) as sandbox:
         totals = make_client(sandbox).get_statuses(whole_history(sandbox))
         messages = sandbox.store.messages
@@ -183,7 +177,7 @@ def test_statuses_count_what_the_messages_say(make_client: MakeClient, legacy: b
         assert (totals.delivered.cost is None) is legacy
 
 
-def test_every_filter_of_statuses_counts_what_it_names(sandbox: Sandbox, make_client: MakeClient) -> None:
+def test_every_filter_of_statuses(sandbox: Sandbox, make_client: MakeClient) -> None:
     window = whole_history(sandbox)
     messages = sandbox.store.messages
     first = next(message for message in messages if message.batch_id)
@@ -199,7 +193,7 @@ def test_every_filter_of_statuses_counts_what_it_names(sandbox: Sandbox, make_cl
 
 
 @PER_PAGE
-def test_every_opt_out_comes_once_with_each_filter(sandbox: Sandbox, make_client: MakeClient, per_page: int) -> None:
+def test_every_filter_of_opt_outs(sandbox: Sandbox, make_client: MakeClient, per_page: int) -> None:
     everything = sandbox.store.opt_outs
     client = make_client(sandbox)
 
@@ -220,7 +214,7 @@ def test_every_opt_out_comes_once_with_each_filter(sandbox: Sandbox, make_client
     assert found(status="all", from_number="*") == expected(lambda o: True)
 
 
-def test_the_window_of_a_batch_begins_with_its_creation(sandbox: Sandbox, make_client: MakeClient) -> None:
+def test_the_window_of_a_batch_starts_at_its_creation(sandbox: Sandbox, make_client: MakeClient) -> None:
     batch = sandbox.store.batches[0]
     client = make_client(sandbox)
     window = client.window_of_batch(batch.id)
@@ -228,7 +222,7 @@ def test_the_window_of_a_batch_begins_with_its_creation(sandbox: Sandbox, make_c
     assert ids(found) == ids(sandbox.store.messages_of(batch))
 
 
-def test_a_batch_that_is_still_processing_is_said_to_be(
+def test_a_warning_is_logged_for_a_batch_that_is_still_processing(
     sandbox: Sandbox, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     batch_id = sandbox.store.start_batch(size=10, seconds=3600)
@@ -236,7 +230,7 @@ def test_a_batch_that_is_still_processing_is_said_to_be(
     assert f"Batch {batch_id} is Processing" in caplog.text
 
 
-def test_nothing_is_sent_for_a_page_that_waited_for_quota_when_the_client_was_closed() -> None:
+def test_closing_the_client_cancels_a_request_that_waits_for_quota() -> None:
     with Sandbox(Settings(messages=300, light=2, window=0.5, auth=100)) as sandbox:
         client = connect(credentials_of(sandbox))
         with closing(read_ahead([client.message_pages(whole_history(sandbox), per_page=10)])) as pages:
@@ -249,7 +243,7 @@ def test_nothing_is_sent_for_a_page_that_waited_for_quota_when_the_client_was_cl
         assert sandbox.counters.reads == 2
 
 
-def test_a_client_is_closed_at_once_while_its_login_waits_for_quota(clock: ManualClock) -> None:
+def test_closing_the_client_does_not_wait_for_its_login(clock: ManualClock) -> None:
     waits, may_go_on = threading.Event(), threading.Event()
 
     def sleep(seconds: float) -> None:

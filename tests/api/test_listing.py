@@ -16,12 +16,12 @@ from tests.support.clock import ManualClock
 
 
 @pytest.mark.parametrize("last_page", ["omit", "empty-token", "no-paging"])
-def test_the_last_page_is_known_in_every_form(make_client: MakeClient, last_page: Any) -> None:
+def test_the_last_page_is_recognised_in_every_form(make_client: MakeClient, last_page: Any) -> None:
     with Sandbox(Settings(messages=50, days=1, last_page=last_page)) as sandbox:
         assert len(list(make_client(sandbox).iter_messages(whole_history(sandbox), per_page=20))) == 50
 
 
-def test_a_repeated_page_token_is_an_error_and_no_early_end(sandbox: Sandbox, make_client: MakeClient) -> None:
+def test_a_repeated_page_token_is_an_error(sandbox: Sandbox, make_client: MakeClient) -> None:
     sandbox.faults.add(Fault.repeat_token(), times=None, path="/messages", after=2)
     with pytest.raises(UnexpectedResponse, match="page token after page 3 was sent before"):
         list(make_client(sandbox).iter_messages(whole_history(sandbox), per_page=100))
@@ -29,7 +29,7 @@ def test_a_repeated_page_token_is_an_error_and_no_early_end(sandbox: Sandbox, ma
 
 
 @pytest.mark.parametrize("named_errors", [False, True])
-def test_after_a_page_token_expired_the_rest_is_read_and_nothing_comes_twice(
+def test_after_an_expired_page_token_the_rest_is_read_without_duplicates(
     clock: ManualClock, make_client: MakeClient, named_errors: bool
 ) -> None:
     settings = Settings(messages=100, days=1, page_token_ttl=30, named_errors=named_errors)
@@ -41,7 +41,7 @@ def test_after_a_page_token_expired_the_rest_is_read_and_nothing_comes_twice(
         assert ids([*first.records, *rest]) == ids(sandbox.store.messages)
 
 
-def test_opt_outs_go_on_after_a_page_token_expired(clock: ManualClock, make_client: MakeClient) -> None:
+def test_after_an_expired_page_token_the_rest_of_opt_outs_is_read(clock: ManualClock, make_client: MakeClient) -> None:
     with Sandbox(Settings(messages=1, opt_outs=100, page_token_ttl=30), clock=clock) as sandbox:
         pages = make_client(sandbox).opt_out_pages(OptOutFilter(status="all"), per_page=40)
         first = next(pages)
@@ -51,7 +51,7 @@ def test_opt_outs_go_on_after_a_page_token_expired(clock: ManualClock, make_clie
         assert sorted((opt_out.from_number, opt_out.to) for opt_out in found) == sorted(stored)
 
 
-def test_rejects_come_once_though_a_page_token_expired(clock: ManualClock, make_client: MakeClient) -> None:
+def test_after_an_expired_page_token_rejects_are_not_repeated(clock: ManualClock, make_client: MakeClient) -> None:
     with Sandbox(Settings(messages=100, days=1, page_token_ttl=30), clock=clock) as sandbox:
         window = whole_history(sandbox)
         sandbox.store.add_raw_message({"id": 99}, created=window.end - timedelta(milliseconds=1))
@@ -61,25 +61,25 @@ def test_rejects_come_once_though_a_page_token_expired(clock: ManualClock, make_
         assert [len(first.rejects), *(len(page.rejects) for page in pages)] == [1, 0, 0, 0]
 
 
-def test_page_tokens_that_expire_again_and_again_are_an_error(clock: ManualClock, make_client: MakeClient) -> None:
+def test_page_tokens_that_keep_expiring_are_an_error(clock: ManualClock, make_client: MakeClient) -> None:
     with Sandbox(Settings(messages=100, days=1, page_token_ttl=30), clock=clock) as sandbox:
         with pytest.raises(PageTokenExpired, match=r"400 \(CMN-101.*no longer valid"):
             for _ in make_client(sandbox).message_pages(whole_history(sandbox), per_page=10):
                 clock.now += 31
 
 
-def test_a_record_that_cannot_be_read_fails_and_is_named(sandbox: Sandbox, make_client: MakeClient) -> None:
+def test_a_record_that_cannot_be_read_is_an_error_that_names_it(sandbox: Sandbox, make_client: MakeClient) -> None:
     window = whole_history(sandbox)
     sandbox.store.add_raw_message({"id": 99, "creationTime": "20211-11-14T20:19:56.505461Z"}, created=window.start)
     with pytest.raises(InvalidRecord, match="message 99 .*creationTime"):
         list(make_client(sandbox).iter_messages(window))
 
 
-def test_odd_records_can_be_kept_apart_in_their_page(sandbox: Sandbox, make_client: MakeClient) -> None:
+def test_records_that_cannot_be_read_can_be_quarantined(sandbox: Sandbox, make_client: MakeClient) -> None:
     window = whole_history(sandbox)
-    odd = {"id": 99, "creationTime": "20211-11-14T20:19:56.505461Z"}
-    sandbox.store.add_raw_message(odd, created=window.start)
+    invalid = {"id": 99, "creationTime": "20211-11-14T20:19:56.505461Z"}
+    sandbox.store.add_raw_message(invalid, created=window.start)
     pages = list(make_client(sandbox).message_pages(window, on_invalid="quarantine"))
     assert ids(record for page in pages for record in page.records) == ids(sandbox.store.messages)
     [reject] = [reject for page in pages for reject in page.rejects]
-    assert json.loads(reject.record) == odd
+    assert json.loads(reject.record) == invalid

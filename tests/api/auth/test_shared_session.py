@@ -1,4 +1,4 @@
-"""Programs that know nothing of each other use one session, by way of a store that all can read and write."""
+"""Processes share one session through a token store."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READY = Settings(messages=100, days=1, light=10_000, auth=1_000)
 
 @dataclasses.dataclass(frozen=True)
 class FileTokenStore:
-    """A store in a file, which is replaced as a whole."""
+    """A token store in a file, which each write replaces."""
 
     path: Path
 
@@ -44,7 +44,7 @@ class FileTokenStore:
 
 @dataclasses.dataclass(frozen=True)
 class ReadOnlyTokenStore(FileTokenStore):
-    """A store that holds what somebody else put there, as a secrets backend does."""
+    """A token store that cannot be written, as a secrets backend."""
 
     def write(self, record: TokenRecord) -> None:
         raise TokenStoreUnavailable("it is read only")
@@ -52,19 +52,19 @@ class ReadOnlyTokenStore(FileTokenStore):
 
 @dataclasses.dataclass(frozen=True)
 class ForgetfulTokenStore(FileTokenStore):
-    """A store that takes what is written and shows something else, as a Variable that the environment holds too."""
+    """A token store that loses writes, as a Variable that an environment variable overrides."""
 
     def write(self, record: TokenRecord) -> None:
         pass
 
 
 class Killed(BaseException):
-    """Stands for a process's end: no code of ours catches it."""
+    """Ends a task like the end of its process: no code of the package catches it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DeadlyTokenStore(FileTokenStore):
-    """A store whose user is killed right after it has written."""
+    """A token store that kills the task after its first write."""
 
     def write(self, record: TokenRecord) -> None:
         super().write(record)
@@ -72,14 +72,14 @@ class DeadlyTokenStore(FileTokenStore):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClaimedTokenStore(FileTokenStore):
-    """A store in which one task after the other claims the login and dies."""
+class LeasedTokenStore(FileTokenStore):
+    """A token store in which one task after the other acquires the lease and is killed."""
 
     fingerprint: str
     clock: ManualClock
 
     def read(self) -> TokenRecord:
-        return TokenRecord(self.fingerprint, lease=Lease("the next one", self.clock.now + 100))
+        return TokenRecord(self.fingerprint, lease=Lease("the next task", self.clock.now + 100))
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def store(tmp_path: Path) -> FileTokenStore:
 
 @pytest.fixture
 def make_task(clock: ManualClock) -> Iterator[MakeTask]:
-    """Makes what a task has in its own process: a client with a login and a quota of its own."""
+    """Makes clients as tasks in processes of their own have them: each with its own session and quota."""
     made: list[MessageStoreClient] = []
 
     def make(
@@ -119,7 +119,7 @@ def logins(sandbox: Sandbox) -> int:
 
 
 def all_at_once(sandbox: Sandbox, tasks: list[MessageStoreClient]) -> list[int]:
-    """Let every task read the whole history at the same time; how many messages each one got."""
+    """Read the whole history with every task at once, and return how many messages each read."""
     counts: list[int] = []
 
     def load(task: MessageStoreClient) -> None:
@@ -133,7 +133,7 @@ def all_at_once(sandbox: Sandbox, tasks: list[MessageStoreClient]) -> list[int]:
     return counts
 
 
-def test_a_task_uses_the_session_that_an_earlier_one_left(
+def test_a_task_uses_the_session_of_an_earlier_task(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask
 ) -> None:
     for _ in range(8):
@@ -143,21 +143,21 @@ def test_a_task_uses_the_session_that_an_earlier_one_left(
     assert (logins(sandbox), sandbox.counters.revokes, sandbox.counters.answers[401]) == (1, 0, 0)
 
 
-def test_tasks_that_begin_at_once_log_in_once(store: FileTokenStore, make_task: MakeTask) -> None:
+def test_tasks_that_start_at_once_log_in_once(store: FileTokenStore, make_task: MakeTask) -> None:
     with Sandbox(replace(READY, max_sessions=5)) as sandbox:
         counts = all_at_once(sandbox, [make_task(sandbox, store, in_real_time=True) for _ in range(8)])
         assert counts == [100] * 8
         assert (logins(sandbox), sandbox.counters.answers[401]) == (1, 0)
 
 
-def test_tasks_that_share_nothing_load_all_the_same(make_task: MakeTask) -> None:
+def test_tasks_without_a_token_store_complete_too(make_task: MakeTask) -> None:
     with Sandbox(replace(READY, max_sessions=5)) as sandbox:
         counts = all_at_once(sandbox, [make_task(sandbox, None) for _ in range(7)])
         assert counts == [100] * 7
         assert logins(sandbox) >= 7
 
 
-def test_a_session_is_renewed_once_for_all_and_nobody_logs_in(
+def test_a_token_is_refreshed_once_for_all_tasks(
     clock: ManualClock, store: FileTokenStore, make_task: MakeTask
 ) -> None:
     with Sandbox(READY, clock=clock) as sandbox:
@@ -170,7 +170,7 @@ def test_a_session_is_renewed_once_for_all_and_nobody_logs_in(
         assert (logins(sandbox), counters.refreshes, counters.answers[401]) == (1, 2, 0)
 
 
-def test_a_task_whose_session_another_one_renewed_finds_the_new_one_and_does_not_log_in(
+def test_a_task_whose_token_another_task_refreshed_finds_the_new_one(
     clock: ManualClock, store: FileTokenStore, make_task: MakeTask, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Sandbox(READY, clock=clock) as sandbox:
@@ -186,7 +186,7 @@ def test_a_task_whose_session_another_one_renewed_finds_the_new_one_and_does_not
     assert "Another login" not in caplog.text
 
 
-def test_a_session_that_another_program_ended_is_replaced_once_for_all(
+def test_a_session_ended_by_another_program_is_replaced_once_for_all_tasks(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, caplog: pytest.LogCaptureFixture
 ) -> None:
     tasks = [make_task(sandbox, store) for _ in range(4)]
@@ -200,7 +200,7 @@ def test_a_session_that_another_program_ended_is_replaced_once_for_all(
     assert caplog.text.count("shared_session is set, so these are logins of other programs") == 1
 
 
-def test_a_refresh_token_that_is_used_up_leads_to_a_login(
+def test_after_an_expired_refresh_token_a_task_logs_in(
     clock: ManualClock, store: FileTokenStore, make_task: MakeTask
 ) -> None:
     with Sandbox(replace(READY, refresh_token_ttl=60), clock=clock) as sandbox:
@@ -210,7 +210,7 @@ def test_a_refresh_token_that_is_used_up_leads_to_a_login(
         assert logins(sandbox) == 2
 
 
-def test_a_session_of_other_credentials_is_not_used(
+def test_a_token_of_other_credentials_is_ignored(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
     store.write(TokenRecord("another user's", Token("their token", None, clock.now + 3000, clock.now + 3060)))
@@ -219,7 +219,7 @@ def test_a_session_of_other_credentials_is_not_used(
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", "gibberish", '{"token": {"access_token": 1}}', '"\\ud800"'])
-def test_what_cannot_be_read_counts_as_nothing_and_is_replaced(
+def test_an_unreadable_record_is_replaced(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, text: str
 ) -> None:
     store.path.write_text(text)
@@ -228,7 +228,7 @@ def test_what_cannot_be_read_counts_as_nothing_and_is_replaced(
     assert logins(sandbox) == 1
 
 
-def test_a_task_that_died_while_it_logged_in_holds_the_others_up_for_three_minutes(
+def test_the_lease_of_a_killed_task_expires_after_three_minutes(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
     with pytest.raises(Killed):
@@ -239,25 +239,25 @@ def test_a_task_that_died_while_it_logged_in_holds_the_others_up_for_three_minut
     assert logins(sandbox) == 1
 
 
-def test_claims_without_end_hold_a_task_up_for_ten_minutes(
+def test_a_task_logs_in_without_a_lease_after_ten_minutes(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
-    read_one(sandbox, make_task(sandbox, ClaimedTokenStore(store.path, credentials_of(sandbox).fingerprint, clock)))
+    read_one(sandbox, make_task(sandbox, LeasedTokenStore(store.path, credentials_of(sandbox).fingerprint, clock)))
     assert 600 <= sum(clock.slept) <= 605
     assert logins(sandbox) == 1
 
 
-def test_a_claim_from_a_clock_that_is_wrong_holds_nobody_up(
+def test_a_lease_from_a_clock_that_is_far_ahead_is_ignored(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
     store.write(
-        TokenRecord(credentials_of(sandbox).fingerprint, lease=Lease("somebody from the future", clock.now + 86_400))
+        TokenRecord(credentials_of(sandbox).fingerprint, lease=Lease("a task whose clock is ahead", clock.now + 86_400))
     )
     read_one(sandbox, make_task(sandbox, store))
     assert sum(clock.slept) <= 5
 
 
-def test_a_refused_login_leaves_no_claim_behind(
+def test_a_refused_login_releases_the_lease(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
     with pytest.raises(LoginRefused):
@@ -267,7 +267,7 @@ def test_a_refused_login_leaves_no_claim_behind(
 
 
 @pytest.mark.parametrize("kind", [ReadOnlyTokenStore, ForgetfulTokenStore])
-def test_with_a_store_that_cannot_be_written_a_task_has_its_own_session_and_says_so_once(
+def test_without_a_writable_token_store_a_task_has_its_own_session(
     sandbox: Sandbox,
     tmp_path: Path,
     make_task: MakeTask,
@@ -283,7 +283,7 @@ def test_with_a_store_that_cannot_be_written_a_task_has_its_own_session_and_says
     assert caplog.text.count("cannot be shared") == 1
 
 
-def test_a_store_that_can_only_be_read_still_gives_its_session(
+def test_the_token_of_a_read_only_token_store_is_used(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask
 ) -> None:
     read_one(sandbox, make_task(sandbox, store))
@@ -291,7 +291,7 @@ def test_a_store_that_can_only_be_read_still_gives_its_session(
     assert (logins(sandbox), sandbox.counters.revokes) == (1, 0)
 
 
-def test_no_token_shows_in_logs_or_representations(
+def test_logs_and_representations_show_no_token(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
