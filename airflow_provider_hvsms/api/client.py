@@ -87,8 +87,8 @@ def connect(
 class MessageStoreClient:
     """Reads the message store of one account. Usable by threads. Close it, or use it in a `with` block.
 
-    Each read may raise any `PermanentError` or `TransientError` that `errors.py` documents for a request. Passing
-    trouble is retried before it is raised.
+    Every read may raise `LoginRefused`, `PermissionDenied` or `InvalidRequest` at once, and `ServiceUnavailable`,
+    `UnexpectedResponse`, `QuotaExceeded` or `SessionEnded` when its retries are used up.
 
     Example::
 

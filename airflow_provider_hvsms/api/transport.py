@@ -142,14 +142,16 @@ class Transport:
             return accept(response)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UnexpectedResponse(
-                f"{request}: {response} came back, which is not what the service sends: {error}. A proxy may have "
-                "answered in its place, or the connection was cut."
+                f"{request}: {response} came back, which is not what the service sends: {error}. If this persists, "
+                "check the proxies between this machine and the connection's host."
             ) from error
 
     def _send(self, request: Request) -> Response:
         with self._quota.turn(request.group, max_wait=self._limits.quota) as permit:
             if self._closed:
-                raise InvalidRequest(f"{request}: the client was closed before the request was sent.")
+                raise InvalidRequest(
+                    f"{request}: the client was closed before the request was sent. Close it after its last read."
+                )
             self._count(permit)
             try:
                 response = self._http.request(

@@ -162,7 +162,7 @@ class Session:
     def _check_in_use(self) -> None:
         if self._clients == 0:
             self._revoke()
-            raise InvalidRequest("The client was closed before its request was sent.")
+            raise InvalidRequest("The client was closed before its request was sent. Close it after its last read.")
 
     def _revoke(self) -> None:
         token, self._token = self._token, None
