@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,10 +36,10 @@ class PersonalArgument:
 
     def __set__(self, instance: Any, value: Any) -> None:
         setattr(instance, self._attribute, value)
-        if value is not None and is_known(value):
-            for number in as_list(value):
-                if isinstance(number, str) and len(number) >= _MIN_MASKED:
-                    mask_secret(number)
+        numbers = as_list(value) if is_known(value) else ()
+        for number in numbers if isinstance(numbers, list | tuple) else ():
+            if isinstance(number, str) and len(number) >= _MIN_MASKED:
+                mask_secret(number)
 
 
 @contextmanager
@@ -80,4 +80,4 @@ def as_batch_ids(value: Any) -> Any:
     if isinstance(value, Mapping):
         return [as_batch_id(value)]
     several = as_list(value)
-    return [as_batch_id(one) for one in several] if isinstance(several, list | tuple) else several
+    return [as_batch_id(one) for one in several] if isinstance(several, Sequence) else several
