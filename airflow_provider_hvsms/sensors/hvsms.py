@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _MAX_LINES = 5
 """Batches whose progress one poke logs; of more, only the count."""
+
+_SKIPPED_BY_SOFT_FAIL = (AirflowFailException, AirflowSensorTimeout, AirflowTaskTimeout)
 
 
 class HvsmsSensor(BaseSensorOperator):
@@ -88,8 +91,8 @@ class HvsmsSensor(BaseSensorOperator):
             yield
         except AirflowSkipException:
             raise
-        except Exception as error:
-            if self.never_fail or (self.soft_fail and isinstance(error, AirflowFailException | AirflowSensorTimeout)):
+        except (Exception, AirflowTaskTimeout) as error:
+            if self.never_fail or (self.soft_fail and isinstance(error, _SKIPPED_BY_SOFT_FAIL)):
                 raise AirflowSkipException(f"Skipped instead of failed: {error}") from error
             raise
 
@@ -176,13 +179,13 @@ class HvsmsBatchSensor(HvsmsOperator, HvsmsSensor):
 
     def _batch_ids(self) -> list[str]:
         batch_ids = as_batch_ids(self.batch_id)
-        if not isinstance(batch_ids, Iterable) or not (unique := list(dict.fromkeys(batch_ids))):
+        if not isinstance(batch_ids, Iterable) or not (named := list(batch_ids)):
             raise InvalidRequest(
                 f"batch_id is {self.batch_id!r}: it must name a batch. Did a template render to nothing?"
             )
-        for batch_id in unique:
+        for batch_id in named:
             check_batch_id(batch_id)
-        return unique
+        return list(dict.fromkeys(named))
 
 
 class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
@@ -207,7 +210,8 @@ class HvsmsIntervalBatchesSensor(HvsmsWindowOperator, HvsmsSensor):
 
     def look(self, client: MessageStoreClient, context: Context) -> list[Batch]:
         window = self.planned_window(context)
-        return list(client.iter_batches(window, BatchFilter(from_number=self.from_number)))
+        batches = client.iter_batches(window, BatchFilter(from_number=self.from_number))
+        return list({batch.id: batch for batch in batches}.values())
 
     def poke(self, context: Context) -> PokeReturnValue:
         with fail_without_retry(self.hvsms_conn_id):

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -101,8 +101,10 @@ class PersonalArgument:
 
     def __set__(self, instance: Any, value: Any) -> None:
         setattr(instance, self._attribute, value)
-        if value is not None and is_known(value):
-            _mask(as_list(value))
+        numbers = as_list(value) if is_known(value) else ()
+        for number in numbers if isinstance(numbers, list | tuple) else ():
+            if isinstance(number, str) and len(number) >= _MIN_MASKED_LENGTH:
+                mask_secret(number)
 
 
 @contextmanager
@@ -117,12 +119,6 @@ def check_when_parsed(operator: BaseOperator) -> Iterator[None]:
     except InvalidRequest:
         if not getattr(operator, "_BaseOperator__from_mapped", False):
             raise
-
-
-def _mask(values: Iterable[Any]) -> None:
-    for number in values:
-        if isinstance(number, str) and len(number) >= _MIN_MASKED_LENGTH:
-            mask_secret(number)
 
 
 def _docstring(source: type) -> str:

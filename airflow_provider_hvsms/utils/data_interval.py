@@ -109,8 +109,11 @@ def as_moment(name: str, value: datetime | str) -> datetime:
         raise InvalidRequest(f"{name} is {value!r}, which is no date and time: give a datetime, or {_EXAMPLE}.")
     if moment.utcoffset() is None:
         raise InvalidRequest(f"{name} ({value}) has no time zone: add one, for example {moment.isoformat()}+00:00.")
-    # Moments of one zone are compared and subtracted by what its clocks show, which go back once a year.
-    return moment.astimezone(UTC)
+    try:
+        # Moments of one zone are compared and subtracted by what its clocks show, which go back once a year.
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(f"{name} ({value}) lies outside the years 1 to 9999 in UTC.") from None
 
 
 def _moment_or_none(name: str, value: datetime | str | None) -> datetime | None:

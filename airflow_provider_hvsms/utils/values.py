@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,4 +31,4 @@ def as_batch_ids(value: Any) -> Any:
     if isinstance(value, Mapping):
         return [as_batch_id(value)]
     several = as_list(value)
-    return [as_batch_id(one) for one in several] if isinstance(several, list | tuple) else several
+    return [as_batch_id(one) for one in several] if isinstance(several, Sequence) else several

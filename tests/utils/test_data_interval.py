@@ -160,8 +160,8 @@ def test_the_days_of_a_window_are_those_of_the_schedule_before_those_of_the_dag(
 
 def test_an_interval_in_the_hour_that_comes_twice_is_not_empty() -> None:
     zone = ZoneInfo("Europe/Berlin")
-    run = {
-        "data_interval_start": datetime(2026, 10, 25, 2, 30, tzinfo=zone),
-        "data_interval_end": datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=1),
-    }
+    start = datetime(2026, 10, 25, 2, 30, tzinfo=zone)
+    end = start.replace(fold=1)
+    run = {"data_interval_start": start, "data_interval_end": end}
     assert WindowArguments().resolve(run).length == timedelta(hours=1)
+    assert WindowArguments(date_from=start, date_to=end).resolve({}).length == timedelta(hours=1)
