@@ -61,7 +61,9 @@ class HvsmsTransferOperator(BaseOperator):
                 loaded_at = datetime.now(UTC)
                 with closing(read_ahead([reading.pages])) as pages:
                     for page in progress.over(pages):
-                        sink.add(self.extract.layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at))
+                        sink.add(
+                            self.extract.layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at)
+                        )
                 summary = self._summarise(reading, progress)
                 sink.finish(summary)
                 progress.log_end()

@@ -69,7 +69,7 @@ class MessagesExtract(MessageSelection):
     """
 
     layout: ClassVar[Layout[Any]] = MESSAGES
-    template_fields = (*MessageSelection.template_fields, "view")
+    template_fields: ClassVar[tuple[str, ...]] = (*MessageSelection.template_fields, "view")
 
     view: Any = "Simple"
     per_page: int = MAX_PER_PAGE

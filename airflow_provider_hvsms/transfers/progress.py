@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ class Progress:
     :param log: the task's logger.
     """
 
-    def __init__(self, client: MessageStoreClient, log: logging.Logger) -> None:
+    def __init__(self, client: MessageStoreClient, log: Any) -> None:
         self.pages = 0
         self.rows = 0
         self.rejected = 0

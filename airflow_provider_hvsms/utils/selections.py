@@ -31,8 +31,13 @@ class MessageSelection(WindowArguments):
     :param direction: `Inbound` or `Outbound`; by default both.
     """
 
-    template_fields = (*WindowArguments.template_fields, "batch_id", "phone_numbers", "direction")
-    personal_fields = ("phone_numbers",)
+    template_fields: ClassVar[tuple[str, ...]] = (
+        *WindowArguments.template_fields,
+        "batch_id",
+        "phone_numbers",
+        "direction",
+    )
+    personal_fields: ClassVar[tuple[str, ...]] = ("phone_numbers",)
 
     batch_id: Any = NOT_GIVEN
     phone_numbers: Any = ()
@@ -93,11 +98,12 @@ class BatchSelection(WindowArguments):
     """The arguments that say which batches are read.
 
     :param from_number: only batches sent from this number.
-    :param statuses: only batches in one of `Queued`, `Processing`, `Sent`, `Completed`: a list, or a string with commas.
+    :param statuses: only batches in one of `Queued`, `Processing`, `Sent`, `Completed`: a list, or a string with
+        commas.
     """
 
-    template_fields = (*WindowArguments.template_fields, "from_number", "statuses")
-    personal_fields = ("from_number",)
+    template_fields: ClassVar[tuple[str, ...]] = (*WindowArguments.template_fields, "from_number", "statuses")
+    personal_fields: ClassVar[tuple[str, ...]] = ("from_number",)
 
     from_number: Any = None
     statuses: Any = ()

@@ -284,7 +284,7 @@ def test_fail_modes_count_when_the_worker_of_a_deferrable_sensor_takes_too_long(
     def take_too_long(*_: Any) -> Any:
         raise AirflowTaskTimeout("Timeout")
 
-    monkeypatch.setattr(sensor, "look", take_too_long)
+    monkeypatch.setattr(sensor, "find_batches", take_too_long)
     with pytest.raises(AirflowSkipException):
         sensor.execute(context)
 

@@ -132,7 +132,8 @@ def dag(zone: str) -> dict[str, Any]:
 def test_windows_of_a_day_meet_when_the_clocks_change(zone: str, change: tuple[int, int, int], hours: int) -> None:
     midnights = [pendulum.datetime(*change, tz=zone).add(days=day) for day in range(-1, 4)]
     windows = [
-        WindowArguments(window=DAY).resolve({**dag(zone), "data_interval_end": end.in_timezone("UTC")}) for end in midnights
+        WindowArguments(window=DAY).resolve({**dag(zone), "data_interval_end": end.in_timezone("UTC")})
+        for end in midnights
     ]
     assert all(before.end == after.start for before, after in pairwise(windows))
     assert windows[2].length == timedelta(hours=hours)
