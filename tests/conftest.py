@@ -166,13 +166,14 @@ def _mariadb(folder: Path) -> Iterator[str]:
     user = [f"--user={getpass.getuser()}"]
     install = ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]
     environment = {**os.environ, "PATH": SYSTEM_PATH}
-    data = f"--datadir={folder / 'data'}"
-    subprocess.run([*install, data, *user], env=environment, check=True, capture_output=True)
+    # A server that starts removes the temporary tables that it finds, also those of another one.
+    data = [f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
+    subprocess.run([*install, *data, *user], env=environment, check=True, capture_output=True)
     # A free port could be another process's by the time that the server takes it.
     socket = folder / "socket"
-    options = ["--skip-networking", f"--socket={socket}", f"--tmpdir={folder}"]
+    options = ["--skip-networking", f"--socket={socket}"]
     server = subprocess.Popen(
-        ["mariadbd", "--no-defaults", data, *options, *user],
+        ["mariadbd", "--no-defaults", *data, *options, *user],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
