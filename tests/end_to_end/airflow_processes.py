@@ -158,10 +158,12 @@ class RunningAirflow:
         That can take five seconds more. A task that was resumed before would be taken for one that died.
         """
         finished = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id},"
-        self.wait_until(
-            lambda: self.task_states(dag_id, run_id).get(task_id) == "deferred" and finished in self.log_of("scheduler"),
-            120, f"{task_id} of {run_id} is deferred",
-        )  # fmt: skip
+
+        def is_deferred() -> bool:
+            state = self.task_states(dag_id, run_id).get(task_id)
+            return state == "deferred" and finished in self.log_of("scheduler")
+
+        self.wait_until(is_deferred, 120, f"{task_id} of {run_id} is deferred")
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         path = f"{_run(dag_id, run_id)}/taskInstances/{quote(task_id)}/xcomEntries/{quote(key)}"
