@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.api.errors import InvalidSettings, LoginRefused, PermanentError, PermissionDenied
@@ -33,7 +34,8 @@ class BatchLookup:
     """Looks up the same batches again and again, with few requests.
 
     Up to three are read one by one. Of more, pending ones are found in one list. Those missing from it are read one by
-    one if they are few, and otherwise found in a second list without a filter on status.
+    one if they are few, and otherwise found in a second list without a filter on status. A list is read no further than
+    reading its batches one by one would cost.
 
     Example::
 
@@ -48,12 +50,14 @@ class BatchLookup:
         self._now = now
         self._created: dict[str, datetime] = {}
 
-    def look(self, batch_ids: Collection[str]) -> dict[str, Batch | PermanentError]:
+    def look(self, batch_ids: Collection[str], *, waited_for: Iterable[str] = ()) -> dict[str, Batch | PermanentError]:
         """The batches as they are now. A batch that does not exist or cannot be read has the error as its value.
 
+        :param waited_for: batches that later calls look up, whose creation times are kept for them.
         :raises HvsmsError: an error that concerns all of them, such as a refused login.
         """
-        self._created = {batch_id: created for batch_id, created in self._created.items() if batch_id in batch_ids}
+        known = {*batch_ids, *waited_for}
+        self._created = {batch_id: created for batch_id, created in self._created.items() if batch_id in known}
         found: dict[str, Batch | PermanentError] = {}
         missing = list(batch_ids)
         for statuses in (_PENDING, _ANY):
@@ -73,7 +77,12 @@ class BatchLookup:
             Window(oldest, newest), BatchFilter(statuses=statuses), on_invalid="quarantine"
         )
         wanted = set(batch_ids)
-        return {batch.id: batch for page in pages for batch in page.records if batch.id in wanted}
+        found: dict[str, Batch] = {}
+        for page in islice(pages, len(wanted)):
+            found.update({batch.id: batch for batch in page.records if batch.id in wanted})
+            if len(found) == len(wanted):
+                break
+        return found
 
     def _read(self, batch_id: str) -> Batch | PermanentError:
         try:

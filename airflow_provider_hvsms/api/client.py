@@ -15,7 +15,7 @@ from urllib.parse import quote
 from requests.auth import AuthBase
 
 from airflow_provider_hvsms.api.auth.credentials import Credentials
-from airflow_provider_hvsms.api.auth.session import Session
+from airflow_provider_hvsms.api.auth.session import MAX_RENEWALS, Session
 from airflow_provider_hvsms.api.auth.shared_session import TokenStore
 from airflow_provider_hvsms.api.decoding import decode_page, decode_record, decode_statuses
 from airflow_provider_hvsms.api.filters import (
@@ -277,7 +277,9 @@ def _session_of(
     credentials: Credentials, limits: TimeLimits, quota_share: float, token_store: TokenStore | None
 ) -> Session:
     transport = Transport(credentials.server, quota=_quota_of(credentials, quota_share), limits=limits)
-    return Session(credentials, transport, token_store=token_store)
+    return Session(
+        credentials, transport, token_store=token_store, max_renewals=min(MAX_RENEWALS, limits.tries - 1)
+    )
 
 
 def _close(transport: Transport, session: Session) -> None:

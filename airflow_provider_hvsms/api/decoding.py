@@ -35,7 +35,7 @@ def decode_page(body: bytes, record_type: type[RecordT]) -> Page[RecordT]:
         listing = _listing_decoder(record_type).decode(body)
     except _UNREADABLE:
         return _decode_each(body, record_type)
-    return Page(listing.records, (), _next_page_token(listing.paging))
+    return Page(listing.records or [], (), _next_page_token(listing.paging))
 
 
 def decode_record(body: bytes, record_type: type[RecordT]) -> RecordT:
@@ -93,12 +93,12 @@ class _Paging(msgspec.Struct, rename="camel"):
 
 
 class _Listing(msgspec.Struct, Generic[RecordT]):
-    records: list[RecordT]
+    records: list[RecordT] | None  # null is sent for an empty list
     paging: _Paging | None = None
 
 
 class _RawListing(msgspec.Struct):
-    records: list[msgspec.Raw]
+    records: list[msgspec.Raw] | None
     paging: _Paging | None = None
 
 
@@ -115,7 +115,7 @@ def _decode_each(body: bytes, record_type: type[RecordT]) -> Page[RecordT]:
     listing = _decode_raw_listing(body)
     records: list[RecordT] = []
     rejects: list[Reject] = []
-    for raw in listing.records:
+    for raw in listing.records or []:
         try:
             records.append(msgspec.json.decode(raw, type=record_type))
         except _UNREADABLE as error:
@@ -138,10 +138,10 @@ def _decode_invalid_text(body: bytes) -> _RawListing:
         listing = json.loads(body.decode("utf-8", "surrogateescape"))
     except ValueError as error:
         raise msgspec.DecodeError(str(error)) from error
-    if not isinstance(listing, dict) or not isinstance(listing.get("records"), list):
+    if not isinstance(listing, dict) or not isinstance(listing.get("records", 0), list | None):
         raise msgspec.DecodeError("it is not a listing")
     return _RawListing(
-        [msgspec.Raw(json.dumps(record).encode()) for record in listing["records"]],
+        [msgspec.Raw(json.dumps(record).encode()) for record in listing["records"] or []],
         msgspec.convert(listing.get("paging"), _Paging | None),
     )
 

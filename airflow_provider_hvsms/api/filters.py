@@ -98,7 +98,7 @@ class BatchFilter:
     def __post_init__(self) -> None:
         _none_as_empty(self, "statuses")
         check_phone_number("from_number", self.from_number)
-        if isinstance(self.statuses, str):
+        if isinstance(self.statuses, str) or not isinstance(self.statuses, Collection):
             raise InvalidRequest(f"statuses is {self.statuses!r}; it must be a list, even for one status.")
         for status in self.statuses:
             check_choice("statuses", status, get_args(BatchStatus))
@@ -157,7 +157,9 @@ def check_id(name: str, value: object) -> None:
 
 
 def check_batch_id(batch_id: object) -> None:
-    """Refuse what `check_id` refuses, and the text of a list or mapping that another task returned."""
+    """Refuse what `check_id` refuses, a list, and the text of a list or mapping that another task returned."""
+    if isinstance(batch_id, Sequence) and not isinstance(batch_id, str) and batch_id:
+        raise InvalidRequest("batch_id is a list and must be one batch: map over it with .expand(batch_id=...).")
     check_id("batch_id", batch_id)
     if str(batch_id).lstrip().startswith(("{", "[")):
         raise InvalidRequest(

@@ -47,7 +47,8 @@ class TimeLimits:
     :param connect: for a connection; 10 s by default, as a server that takes longer is down.
     :param read: between two bytes of the response; 60 s by default, as a page of 1,000 records can take several.
     :param tries: attempts for one request; 6 by default, so that with the pauses between them (2, 4, 8, 16, 32 s) an
-        outage of about a minute passes unnoticed.
+        outage of about a minute passes unnoticed. A token that the service rejects is renewed for one request as often
+        as this allows, but at most three times.
     :param quota: for quota, or the end of a penalty; no limit by default, as only waiting helps.
     """
 

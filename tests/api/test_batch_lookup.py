@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -71,6 +72,35 @@ def test_a_list_starts_at_the_oldest_pending_batch(sandbox: Sandbox, running: li
     asked = [parse_qs(urlsplit(entry.path).query) for entry in sandbox.counters.log if "/batches?" in entry.path]
     reaches = [datetime.now(UTC) - datetime.fromisoformat(query["dateFrom"][0]) for query in asked]
     assert [round(reach / timedelta(days=1)) for reach in reaches] == [7, 60, 0, 0]
+
+
+def test_creation_times_of_batches_that_are_looked_up_later_are_kept(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup
+) -> None:
+    created = datetime.now(UTC) - timedelta(days=60)
+    old = [sandbox.store.add_batch(created=created, completed=None, size=5).id for _ in range(4)]
+    lookup.look(old)
+    lookup.look(running, waited_for=old)
+    lookup.look(old, waited_for=running)
+    lookup.look(running, waited_for=old)
+    assert sandbox.counters.requests["batch"] == len(old), "those too old for the first list, once each"
+    last = parse_qs(urlsplit(sandbox.counters.log[-1].path).query)
+    assert datetime.now(UTC) - datetime.fromisoformat(last["dateFrom"][0]) < timedelta(days=1)
+
+
+def test_a_list_costs_no_more_requests_than_single_reads(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup._client, "batch_pages", partial(lookup._client.batch_pages, per_page=1))
+    now = datetime.now(UTC)
+    created = [now - timedelta(days=60), *[now - timedelta(minutes=minutes) for minutes in (3, 2, 1)]]
+    batch_ids = [sandbox.store.add_batch(created=time, completed=None, size=5).id for time in created]
+    for batch_id in batch_ids:
+        lookup.look([batch_id], waited_for=batch_ids)
+        sandbox.store.complete_batch(batch_id)
+    before = sandbox.counters.reads
+    assert set(states(lookup, batch_ids).values()) == {"Completed"}
+    assert sandbox.counters.reads - before <= 3 * len(batch_ids)
 
 
 def test_older_batches_are_read_once_and_listed_afterwards(

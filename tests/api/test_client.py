@@ -230,13 +230,24 @@ def test_a_warning_is_logged_for_a_batch_that_is_still_processing(
     assert f"Batch {batch_id} is Processing" in caplog.text
 
 
-def test_closing_the_client_cancels_a_request_that_waits_for_quota() -> None:
-    with Sandbox(Settings(messages=300, light=2, window=0.5, auth=100)) as sandbox:
-        client = connect(credentials_of(sandbox))
+def test_closing_the_client_cancels_a_request_that_waits_for_quota(clock: ManualClock) -> None:
+    waiting, may_continue = threading.Event(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        waiting.set()
+        may_continue.wait(timeout=60)
+        clock.sleep(seconds)
+
+    with Sandbox(Settings(messages=300, light=2, auth=100), clock=clock) as sandbox:
+        quota = Quota(clock=clock, sleep=sleep)
+        session = Session(credentials_of(sandbox), Transport(sandbox.url, quota=quota), clock=clock)
+        client = MessageStoreClient(Transport(sandbox.url, quota=quota), session)
         with closing(read_ahead([client.message_pages(whole_history(sandbox), per_page=10)])) as pages:
             next(pages)
             next(pages)
+            assert waiting.wait(timeout=60)
         client.close()
+        may_continue.set()
         for thread in threading.enumerate():
             if thread.name == "hvsms-read-ahead":
                 thread.join(timeout=10)
@@ -244,11 +255,11 @@ def test_closing_the_client_cancels_a_request_that_waits_for_quota() -> None:
 
 
 def test_closing_the_client_does_not_wait_for_its_login(clock: ManualClock) -> None:
-    waits, may_go_on = threading.Event(), threading.Event()
+    waiting, may_continue = threading.Event(), threading.Event()
 
     def sleep(seconds: float) -> None:
-        waits.set()
-        may_go_on.wait(timeout=10)
+        waiting.set()
+        may_continue.wait(timeout=10)
         clock.sleep(seconds)
 
     with Sandbox(Settings(messages=300, auth=1)) as sandbox:
@@ -264,9 +275,9 @@ def test_closing_the_client_does_not_wait_for_its_login(clock: ManualClock) -> N
 
         reader = threading.Thread(target=read)
         reader.start()
-        waits.wait(timeout=10)
+        waiting.wait(timeout=10)
         client.close()
-        may_go_on.set()
+        may_continue.set()
         reader.join(timeout=10)
         assert sum(sandbox.counters.logins.values()) == 1
         others.close()

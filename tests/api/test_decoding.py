@@ -105,7 +105,14 @@ def test_a_reject_shows_no_phone_number() -> None:
     assert "650" not in reject.reason
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"records":[', b"[]", b"{}", b'{"records":null}', b"\xff"])
+@pytest.mark.parametrize("token", ["next", None])
+def test_null_for_the_list_of_records_is_an_empty_page(token: str | None) -> None:
+    body = msgspec.json.encode({"records": None, "paging": {"nextPageToken": token}})
+    page = decode_page(body, Message)
+    assert (list(page.records), list(page.rejects), page.next_page_token) == ([], [], token)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"records":[', b"[]", b"{}", b'{"records":0}', b"\xff"])
 def test_a_body_that_is_not_a_listing_is_refused(body: bytes) -> None:
     with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
         decode_page(body, Message)

@@ -6,6 +6,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from operator import attrgetter
+
+import pytest
 
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
 from airflow_provider_hvsms.api.quota.quota import UsageGroup
@@ -33,6 +36,12 @@ def read_one(sandbox: Sandbox, client: MessageStoreClient) -> None:
     client.get_message(str(sandbox.store.messages[0].id))
 
 
+def read_with_two_clients(sandbox: Sandbox, client: MessageStoreClient) -> None:
+    read_one(sandbox, client)
+    with connect(credentials_of(sandbox)) as another:
+        read_one(sandbox, another)
+
+
 def test_a_child_forked_while_a_request_is_in_flight_can_read(sandbox: Sandbox) -> None:
     with connect(credentials_of(sandbox)) as client:
         read_one(sandbox, client)
@@ -44,10 +53,43 @@ def test_a_child_forked_while_a_request_is_in_flight_can_read(sandbox: Sandbox) 
         in_flight.join()
 
 
-def test_a_child_forked_while_another_thread_holds_the_locks_can_read(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "_session._token_lock",
+        "_session._clients_lock",
+        "_session._transport._counting",
+        "_transport._counting",
+        "_transport._quota._changed",
+    ],
+)
+def test_a_child_forked_while_another_thread_holds_a_lock_can_read(sandbox: Sandbox, lock: str) -> None:
+    held, may_continue = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with attrgetter(lock)(client):
+            held.set()
+            may_continue.wait()
+
     with connect(credentials_of(sandbox)) as client:
-        with client._session._token_lock, client._session._clients_lock, client._transport._quota._changed:
-            assert succeeds_in_a_fork(lambda: read_one(sandbox, client))
+        holder = threading.Thread(target=hold)
+        holder.start()
+        held.wait()
+        try:
+            assert succeeds_in_a_fork(lambda: read_with_two_clients(sandbox, client))
+        finally:
+            may_continue.set()
+            holder.join()
+
+
+def test_a_child_forked_while_a_thread_logs_in_can_read(sandbox: Sandbox) -> None:
+    with connect(credentials_of(sandbox)) as client:
+        sandbox.faults.add(Fault.slow(2), path="/token")
+        in_flight = threading.Thread(target=read_one, args=(sandbox, client))
+        in_flight.start()
+        wait_for(lambda: not sandbox.faults.pending)
+        assert succeeds_in_a_fork(lambda: read_one(sandbox, client))
+        in_flight.join()
 
 
 def test_a_child_does_not_revoke_the_session_of_its_parent(sandbox: Sandbox) -> None:

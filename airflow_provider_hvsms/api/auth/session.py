@@ -30,14 +30,14 @@ log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 
-_MAX_RENEWALS = 3
-"""For one request, when other logins end each new session at once."""
+MAX_RENEWALS = 3
+"""Renewals for one request, when other logins end each new session at once."""
 
 _LOGIN_BACKOFF = (0.5, 3.0)
 """Seconds, at random, before logging in again when another login ended the session; doubled with each renewal. Programs
 that end each other's sessions would otherwise do so at every request."""
 
-_SESSION_LIMIT = "the service keeps about five sessions of one user and app, and each further login ends the oldest"
+_SESSION_LIMIT = "The service keeps about five sessions of one user and app, and each further login ends the oldest."
 _REMEDY_UNSHARED = (
     "Set shared_session: true in the connection's extra, run the tasks of this connection in an Airflow pool of at "
     "most four slots, or give each program an app or user of its own."
@@ -62,6 +62,7 @@ class Session:
 
     :param transport: sends the OAuth calls.
     :param token_store: where processes share the token; `None` (default): the session belongs to this process.
+    :param max_renewals: how often a rejected token is renewed for one request; 3 by default.
     :param clock: seconds that never go back; with a token store, seconds since the epoch.
     :param sleep: waits the given seconds.
     :param uniform: a random number between two.
@@ -73,11 +74,13 @@ class Session:
         transport: Transport,
         *,
         token_store: TokenStore | None = None,
+        max_renewals: int = MAX_RENEWALS,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._transport = transport
+        self._max_renewals = max_renewals
         self._clock = clock or (time.time if token_store else time.monotonic)
         self._sleep = sleep
         self._uniform = uniform
@@ -128,8 +131,8 @@ class Session:
     def with_token(self, send: Callable[[AuthBase], ResultT]) -> ResultT:
         """Send a request with the session's token; if the service rejects the token (401), again with a new one.
 
-        New tokens may be rejected too, when many other programs log in. So a request is sent up to four times, after
-        random waits of at most 3, 6 and 12 seconds.
+        New tokens may be rejected too, when many other programs log in. So a request is sent up to four times by
+        default, after random waits of at most 3, 6 and 12 seconds.
 
         :param send: sends the request with this authentication.
         :raises LoginRefused: the credentials are wrong; they are not tried again.
@@ -141,9 +144,9 @@ class Session:
             try:
                 return send(_BearerAuth(token.access_token))
             except SessionEnded as error:
-                if renewals == _MAX_RENEWALS:
+                if renewals == self._max_renewals:
                     raise SessionEnded(
-                        f"{error} {_MAX_RENEWALS} new tokens were rejected as well: {_SESSION_LIMIT}. {self._remedy}"
+                        f"{error} Rejected tokens: {renewals + 1}. {_SESSION_LIMIT} {self._remedy}"
                     ) from error
             token = self._usable_token(_Rejection(token, renewals))
             renewals += 1
@@ -218,7 +221,7 @@ class Session:
     def _log_loss(self) -> None:
         if not self._loss_logged:
             log.warning(
-                "Another login ended this session (401): %s. Logging in again; further cases are not logged. %s",
+                "Another login ended this session (401). %s Logging in again; further cases are not logged. %s",
                 _SESSION_LIMIT,
                 self._remedy,
             )
