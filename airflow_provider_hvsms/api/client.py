@@ -277,9 +277,7 @@ def _session_of(
     credentials: Credentials, limits: TimeLimits, quota_share: float, token_store: TokenStore | None
 ) -> Session:
     transport = Transport(credentials.server, quota=_quota_of(credentials, quota_share), limits=limits)
-    return Session(
-        credentials, transport, token_store=token_store, max_renewals=min(MAX_RENEWALS, limits.tries - 1)
-    )
+    return Session(credentials, transport, token_store=token_store, max_renewals=min(MAX_RENEWALS, limits.tries - 1))
 
 
 def _close(transport: Transport, session: Session) -> None:
