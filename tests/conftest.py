@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -169,17 +168,16 @@ def _mariadb(folder: Path) -> Iterator[str]:
     environment = {**os.environ, "PATH": SYSTEM_PATH}
     data = f"--datadir={folder / 'data'}"
     subprocess.run([*install, data, *user], env=environment, check=True, capture_output=True)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    options = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}", f"--tmpdir={folder}"]
+    # A free port could be another process's by the time that the server takes it.
+    socket = folder / "socket"
+    options = ["--skip-networking", f"--socket={socket}", f"--tmpdir={folder}"]
     server = subprocess.Popen(
         ["mariadbd", "--no-defaults", data, *options, *user],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    url = f"mysql://root:@127.0.0.1:{port}"
+    url = f"mysql://root:@localhost/?unix_socket={socket}"
     try:
         _wait_until_it_answers(sa.create_engine(url))
         yield url
@@ -209,8 +207,9 @@ def mysql_warehouse(mysql_server: str, monkeypatch: pytest.MonkeyPatch) -> Itera
     with engine.begin() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     fields: dict[str, Any] = {"conn_type": "mysql", "host": server.host, "port": server.port, "schema": name}
-    fields |= {"login": server.username, "password": server.password, "extra": {"charset": "utf8mb4"}}
-    yield from _connected(server.set(database=name, query={"charset": "utf8mb4"}), fields, monkeypatch)
+    query = {**server.query, "charset": "utf8mb4"}
+    fields |= {"login": server.username, "password": server.password, "extra": query}
+    yield from _connected(server.set(database=name, query=query), fields, monkeypatch)
     with engine.begin() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name}"))
     engine.dispose()

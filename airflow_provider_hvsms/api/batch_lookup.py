@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.api.errors import InvalidSettings, LoginRefused, PermanentError, PermissionDenied
@@ -31,7 +32,8 @@ class BatchLookup:
     """Looks again and again at batches that are waited for.
 
     A few are read one by one. Of more, the unfinished ones are found in one list, from the oldest of them on, and
-    those that left it are read once to be sure; when many left it at once, a second list has them.
+    those that left it are read once to be sure; when many left it at once, a second list has them. No list takes more
+    requests than reading one by one would.
 
     :param now: the present, aware.
     """
@@ -41,12 +43,14 @@ class BatchLookup:
         self._now = now
         self._created: dict[str, datetime] = {}
 
-    def look(self, batch_ids: Collection[str]) -> dict[str, Batch | PermanentError]:
+    def look(self, batch_ids: Collection[str], *, waited_for: Iterable[str] = ()) -> dict[str, Batch | PermanentError]:
         """The batches as they are now; in place of one that is not there, or cannot be read, the error that says so.
 
+        :param waited_for: batches that will be looked at again though not now, so that their creation is remembered.
         :raises HvsmsError: what concerns all of them.
         """
-        self._created = {batch_id: created for batch_id, created in self._created.items() if batch_id in batch_ids}
+        pending = {*batch_ids, *waited_for}
+        self._created = {batch_id: created for batch_id, created in self._created.items() if batch_id in pending}
         found: dict[str, Batch | PermanentError] = {}
         lists: tuple[tuple[BatchStatus, ...], ...] = (_UNFINISHED, ())
         for statuses in lists:
@@ -64,8 +68,13 @@ class BatchLookup:
         newest = max(one + _A_MOMENT if one else now + _CLOCK_SKEW for one in created)
         window = Window(oldest, newest)
         pages = self._client.batch_pages(window, BatchFilter(statuses=statuses), on_invalid="quarantine")
-        known = set(wanted)
-        return {batch.id: batch for page in pages for batch in page.records if batch.id in known}
+        missing = set(wanted)
+        found: dict[str, Batch] = {}
+        for page in islice(pages, len(missing)):
+            found.update({batch.id: batch for batch in page.records if batch.id in missing})
+            if len(found) == len(missing):
+                break
+        return found
 
     def _read(self, batch_id: str) -> Batch | PermanentError:
         try:

@@ -17,7 +17,7 @@ import msgspec
 from requests.auth import AuthBase
 
 from airflow_provider_hvsms.api.auth.credentials import Credentials
-from airflow_provider_hvsms.api.auth.session import Login
+from airflow_provider_hvsms.api.auth.session import MOST_RENEWALS, Login
 from airflow_provider_hvsms.api.auth.shared_session import TokenStore
 from airflow_provider_hvsms.api.delivered import Delivered, Rest
 from airflow_provider_hvsms.api.errors import InvalidRecord, PageTokenExpired, UnexpectedAnswer
@@ -307,7 +307,7 @@ def _login_of(
     credentials: Credentials, limits: TimeLimits, quota_share: float, token_store: TokenStore | None
 ) -> Login:
     transport = Transport(credentials.server, quota=_quota_of(credentials, quota_share), limits=limits)
-    return Login(credentials, transport, store=token_store)
+    return Login(credentials, transport, store=token_store, renewals=min(MOST_RENEWALS, limits.tries - 1))
 
 
 def _without_rejects(pages: Iterator[Page[RecordT]]) -> Iterator[Page[RecordT]]:

@@ -86,7 +86,7 @@ class BatchFilter:
     def __post_init__(self) -> None:
         _none_is_empty(self, "statuses")
         check_phone_number("from_number", self.from_number)
-        if isinstance(self.statuses, str):
+        if isinstance(self.statuses, str) or not isinstance(self.statuses, Collection):
             raise InvalidRequest(f"statuses is {self.statuses!r}; it must be a list, even of one.")
         for status in self.statuses:
             check_choice("statuses", status, get_args(BatchStatus))
@@ -141,7 +141,9 @@ def check_id(name: str, value: object) -> None:
 
 
 def check_batch_id(batch_id: object) -> None:
-    """Refuse what `check_id` does, and the text of what another task returned."""
+    """Refuse what `check_id` does, several, and the text of what another task returned."""
+    if isinstance(batch_id, Sequence) and not isinstance(batch_id, str) and batch_id:
+        raise InvalidRequest("batch_id is a list where one batch is meant: map over it with .expand(batch_id=...).")
     check_id("batch_id", batch_id)
     if str(batch_id).lstrip().startswith(("{", "[")):
         raise InvalidRequest(

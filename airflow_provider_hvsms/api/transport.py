@@ -55,7 +55,7 @@ class TimeLimits:
     :param connect: for the connection; 10 s, as a server that takes longer is down.
     :param read: between two bytes of the answer; 60 s, as a page of 1,000 records can take several.
     :param tries: of one request; 6, so that with the pauses between them (2, 4, 8, 16, 32 s) an outage of about a
-        minute passes unseen.
+        minute passes unseen. A login whose token is refused is repeated as often, but three times at most.
     :param quota: for quota, or the end of a penalty; without a limit by default, as nothing else helps.
     """
 

@@ -105,9 +105,8 @@ def with_named_code(answer: Answer) -> Answer:
     if answer.status < 400 or answer.content_type != JSON:
         return answer
     content = json.loads(answer.body)
-    return of_json(
-        {**content, "errorCode": _NAMES.get(content["errorCode"], content["errorCode"])}, answer.status
-    ).having(answer.headers)
+    name = _NAMES.get(content.get("errorCode"))
+    return answer if name is None else of_json({**content, "errorCode": name}, answer.status).having(answer.headers)
 
 
 def too_many() -> Answer:

@@ -163,7 +163,7 @@ class Application:
 
     def _answer_oauth(self, request: Request) -> Answer:
         self._hold_back()
-        answer = answers.wrong_method("POST")
+        answer = self._oauth.with_quota(answers.wrong_method("POST"))
         if request.method == "POST":
             answer = self._spoiled(request, lambda: self._oauth_proper(request))
         self.counters.answered(0 if answer.wire == "nothing" else answer.status)

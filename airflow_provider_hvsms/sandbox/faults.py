@@ -158,7 +158,8 @@ def _half(answer: Answer) -> Answer:
 
 def _changed(answer: Answer, change: Callable[[dict[str, Any]], None]) -> Answer:
     """Return a list's answer with its content changed; any other answer as it is."""
-    content = json.loads(answer.body) if answer.status == 200 else None
+    has_json = answer.status == 200 and answer.content_type == answers.JSON and answer.body
+    content = json.loads(answer.body) if has_json else None
     if not isinstance(content, dict) or "records" not in content:
         return answer
     change(content)
@@ -172,4 +173,5 @@ def _repeat_token(content: dict[str, Any]) -> None:
 
 def _drop_field(content: dict[str, Any], field: str) -> None:
     for record in content["records"]:
-        record.pop(field, None)
+        if isinstance(record, dict):
+            record.pop(field, None)

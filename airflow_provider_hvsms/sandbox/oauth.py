@@ -59,13 +59,17 @@ class OAuth:
         """Answer ``POST /restapi/oauth/revoke``: end the session of either of its tokens."""
         return self._metered(content_type, authorization, lambda: self._end(form))
 
+    def with_quota(self, answer: Answer) -> Answer:
+        """Return an answer with the headers of the group Auth, in which it was not counted."""
+        unused = self._quota.unused(self._settings.client_id)
+        return answer.having(unused.headers(self._settings.rate_headers))
+
     def _metered(self, content_type: str, authorization: str, make: Callable[[], Answer]) -> Answer:
         """Check the client, then the quota of the group Auth, to which both calls belong."""
         try:
             self._check_request(content_type, authorization)
         except Refusal as refusal:
-            unused = self._quota.unused(self._settings.client_id)
-            return refusal.answer.having(unused.headers(self._settings.rate_headers))
+            return self.with_quota(refusal.answer)
         verdict = self._quota.ask(self._settings.client_id)
         self._counters.asked(verdict, counts_as_read=False)
         try:

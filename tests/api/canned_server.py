@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import parse_headers
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -70,3 +72,36 @@ def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Can
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def refusing_server() -> Iterator[str]:
+    """An address that refuses connections, and that nobody else gets meanwhile."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+
+@contextmanager
+def login_only_server() -> Iterator[str]:
+    """An address that answers one login, and from before this answer on refuses connections."""
+    with socket.socket() as silent, socket.socket() as listener:
+        for one in (silent, listener):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        silent.bind(("127.0.0.1", 0))
+        listener.bind(silent.getsockname())
+        listener.listen()
+
+        def answer_one() -> None:
+            connection, _ = listener.accept()
+            listener.close()
+            body = Canned(LOGIN).as_bytes()
+            head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: "
+            with connection, connection.makefile("rb") as request:
+                request.readline()
+                headers = parse_headers(request)
+                request.read(int(headers["Content-Length"]))
+                connection.sendall(f"{head}{len(body)}\r\n\r\n".encode() + body)
+
+        Thread(target=answer_one, daemon=True).start()
+        yield f"http://127.0.0.1:{silent.getsockname()[1]}"

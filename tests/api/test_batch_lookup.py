@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -75,6 +76,35 @@ def test_lists_reach_no_further_back_than_to_the_oldest_that_is_waited_for(
     asked = [parse_qs(urlsplit(entry.path).query) for entry in sandbox.counters.log if "/batches?" in entry.path]
     reaches = [datetime.now(UTC) - datetime.fromisoformat(query["dateFrom"][0]) for query in asked]
     assert [round(reach / timedelta(days=1)) for reach in reaches] == [7, 60, 0, 0]
+
+
+def test_what_is_looked_at_at_another_time_is_not_forgotten(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup
+) -> None:
+    created = datetime.now(UTC) - timedelta(days=60)
+    old = [sandbox.store.add_batch(created=created, completed=None, size=5).id for _ in range(4)]
+    lookup.look(old)
+    lookup.look(running, waited_for=old)
+    lookup.look(old, waited_for=running)
+    lookup.look(running, waited_for=old)
+    assert sandbox.counters.requests["batch"] == len(old), "those too old for the first list, once each"
+    last = parse_qs(urlsplit(sandbox.counters.log[-1].path).query)
+    assert datetime.now(UTC) - datetime.fromisoformat(last["dateFrom"][0]) < timedelta(days=1)
+
+
+def test_a_list_takes_no_more_requests_than_reading_one_by_one(
+    sandbox: Sandbox, running: list[str], lookup: BatchLookup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup._client, "batch_pages", partial(lookup._client.batch_pages, per_page=1))
+    now = datetime.now(UTC)
+    created = [now - timedelta(days=60), *[now - timedelta(minutes=minutes) for minutes in (3, 2, 1)]]
+    batch_ids = [sandbox.store.add_batch(created=one, completed=None, size=5).id for one in created]
+    for batch_id in batch_ids:
+        lookup.look([batch_id], waited_for=batch_ids)
+        sandbox.store.complete_batch(batch_id)
+    before = sandbox.counters.reads
+    assert set(states(lookup, batch_ids).values()) == {"Completed"}
+    assert sandbox.counters.reads - before <= 3 * len(batch_ids)
 
 
 def test_old_ones_are_read_once_and_listed_from_then_on(

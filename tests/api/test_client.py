@@ -319,13 +319,24 @@ def test_odd_records_can_be_kept_apart_in_their_page(sandbox: Sandbox, make_clie
     assert json.loads(reject.record) == odd
 
 
-def test_nothing_is_sent_for_a_page_that_waited_for_quota_when_the_client_was_closed() -> None:
-    with Sandbox(Settings(messages=300, light=2, window=0.5, auth=100)) as sandbox:
-        client = connect(credentials_of(sandbox))
+def test_nothing_is_sent_for_a_page_that_waited_for_quota_when_the_client_was_closed(clock: ManualClock) -> None:
+    waits, may_go_on = threading.Event(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        waits.set()
+        may_go_on.wait(timeout=60)
+        clock.sleep(seconds)
+
+    with Sandbox(Settings(messages=300, light=2, auth=100), clock=clock) as sandbox:
+        quota = Quota(clock=clock, sleep=sleep)
+        login = Login(credentials_of(sandbox), Transport(sandbox.url, quota=quota), clock=clock)
+        client = MessageStoreClient(Transport(sandbox.url, quota=quota), login)
         with closing(read_ahead([client.message_pages(whole_history(sandbox), per_page=10)])) as pages:
             next(pages)
             next(pages)
+            assert waits.wait(timeout=60)
         client.close()
+        may_go_on.set()
         for thread in threading.enumerate():
             if thread.name == "hvsms-read-ahead":
                 thread.join(timeout=10)

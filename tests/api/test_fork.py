@@ -6,6 +6,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from operator import attrgetter
+
+import pytest
 
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
 from airflow_provider_hvsms.api.quota.quota import UsageGroup
@@ -32,6 +35,13 @@ def read_one(sandbox: Sandbox, client: MessageStoreClient) -> None:
     client.get_message(str(sandbox.store.messages[0].id))
 
 
+def use_all(sandbox: Sandbox, client: MessageStoreClient) -> None:
+    """Read, with another client of the same login too."""
+    read_one(sandbox, client)
+    with connect(credentials_of(sandbox)) as another:
+        read_one(sandbox, another)
+
+
 def test_a_fork_while_a_request_is_under_way_leaves_the_child_free_to_read(sandbox: Sandbox) -> None:
     with connect(credentials_of(sandbox)) as client:
         read_one(sandbox, client)
@@ -44,10 +54,44 @@ def test_a_fork_while_a_request_is_under_way_leaves_the_child_free_to_read(sandb
         under_way.join()
 
 
-def test_a_fork_while_another_thread_holds_the_locks_leaves_the_child_free_to_read(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "_login._renewing",
+        "_login._counting",
+        "_login._transport._counting",
+        "_transport._counting",
+        "_transport._quota._changed",
+    ],
+)
+def test_a_fork_while_another_thread_holds_a_lock_leaves_the_child_free_to_read(sandbox: Sandbox, lock: str) -> None:
+    held, may_go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with attrgetter(lock)(client):
+            held.set()
+            may_go_on.wait()
+
     with connect(credentials_of(sandbox)) as client:
-        with client._login._renewing, client._login._counting, client._transport._quota._changed:
-            assert succeeds_in_a_fork(lambda: read_one(sandbox, client))
+        holder = threading.Thread(target=hold)
+        holder.start()
+        held.wait()
+        try:
+            assert succeeds_in_a_fork(lambda: use_all(sandbox, client))
+        finally:
+            may_go_on.set()
+            holder.join()
+
+
+def test_a_fork_while_a_thread_logs_in_leaves_the_child_free_to_read(sandbox: Sandbox) -> None:
+    with connect(credentials_of(sandbox)) as client:
+        sandbox.faults.add(Fault.slow(2), path="/token")
+        under_way = threading.Thread(target=read_one, args=(sandbox, client))
+        under_way.start()
+        while sandbox.faults.pending:
+            pass
+        assert succeeds_in_a_fork(lambda: read_one(sandbox, client))
+        under_way.join()
 
 
 def test_a_forked_process_leaves_the_session_of_its_parent_alone(sandbox: Sandbox) -> None:

@@ -112,7 +112,14 @@ def test_a_report_shows_no_phone_number() -> None:
     assert "650" not in reject.reason
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"records":[', b"[]", b"{}", b'{"records":null}', b"\xff"])
+@pytest.mark.parametrize("token", ["next", None])
+def test_null_for_the_list_of_records_is_a_page_without_records(token: str | None) -> None:
+    body = msgspec.json.encode({"records": None, "paging": {"nextPageToken": token}})
+    page = decode_page(body, Message)
+    assert (list(page.records), list(page.rejects), page.next_page_token) == ([], [], token)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"records":[', b"[]", b"{}", b'{"records":0}', b"\xff"])
 def test_what_is_no_listing_is_no_page(body: bytes) -> None:
     with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
         decode_page(body, Message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import traceback
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from airflow_provider_hvsms.api.errors import (
 from airflow_provider_hvsms.api.filters import MessageFilter
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
+from tests.api.canned_server import refusing_server
 from tests.api.conftest import MakeClient, whole_history
 from tests.support.clock import ManualClock
 
@@ -151,13 +151,24 @@ def test_errors_and_logs_show_no_phone_number_and_no_token(
 
 
 def test_a_server_that_is_not_there_is_named_without_its_query(clock: ManualClock) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-    credentials = Credentials(f"http://127.0.0.1:{port}", "id", "secret", JwtGrant("jwt"))
-    with connect(credentials, limits=TimeLimits(tries=1)) as client:
-        with pytest.raises(ServiceUnavailable, match="Connection refused"):
-            client.get_message("1")
+    with refusing_server() as url:
+        credentials = Credentials(url, "id", "secret", JwtGrant("jwt"))
+        with connect(credentials, limits=TimeLimits(tries=1)) as client:
+            with pytest.raises(ServiceUnavailable, match="Connection refused"):
+                client.get_message("1")
+
+
+def test_a_refused_connection_shows_no_phone_number_in_its_chain(
+    sandbox: Sandbox, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = make_client(sandbox, limits=TimeLimits(tries=2))
+    wanted = MessageFilter(phone_numbers=["+16505550177"])
+    client.get_message(str(sandbox.store.messages[0].id))
+    with refusing_server() as url:
+        client._transport._server = url
+        with caplog.at_level(logging.DEBUG), pytest.raises(ServiceUnavailable, match="Connection refused") as error:
+            next(client.message_pages(whole_history(sandbox), wanted))
+    assert "6505550177" not in "".join(traceback.format_exception(error.value)) + caplog.text
 
 
 def test_an_answer_that_takes_too_long_is_given_up(sandbox: Sandbox, make_client: MakeClient) -> None:

@@ -95,6 +95,7 @@ def test_every_answer_tells_the_quota(client: Client, method: str, path: str) ->
 
 def test_a_refused_login_tells_the_quota_of_logins(client: Client) -> None:
     assert client.grant(secret="wrong").headers["x-rate-limit-group"] == "auth"
+    assert client.send("GET", "/restapi/oauth/token").headers["x-rate-limit-group"] == "auth"
 
 
 def test_the_quota_is_checked_before_the_permission(open_client: Opener) -> None:

@@ -74,7 +74,7 @@ def test_many_threads_are_counted_exactly(open_client: Opener) -> None:
             f"{client.sandbox.url}{client.base}/opt-outs", headers={"Authorization": f"Bearer {client.token}"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 answers.append(answer.status)
         except urllib.error.HTTPError as error:
             answers.append(error.code)
@@ -181,7 +181,7 @@ def test_the_command_ends_cleanly_and_prints_its_counters(number: signal.Signals
         with urllib.request.urlopen(f"{connection['host']}/sandbox/health", timeout=5) as answer:
             assert answer.status == 200
         process.send_signal(number)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     assert json.loads(output.partition("Counters:")[2])["refused"] == 0
     assert connection["conn_type"] == "hvsms"

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 
-# Of one request, when other logins end each new session at once.
-_MAX_RENEWALS = 3
+MOST_RENEWALS = 3
+"""Of one request, when other logins end each new session at once."""
 
 # Seconds to wait, at random, before logging in again when another login ended the session; doubled each time. Programs
 # that end each other's sessions would otherwise do so at every request.
@@ -55,6 +55,7 @@ class Login:
 
     :param transport: reaches the server.
     :param store: where the token lies that other programs use too; `None` (default): the session is this Login's own.
+    :param renewals: how often, for one request, a refused token is replaced.
     :param clock: seconds that only go forward; with a store, seconds since the epoch.
     :param sleep: waits the given seconds.
     :param pick: a random number between two.
@@ -66,11 +67,13 @@ class Login:
         transport: Transport,
         *,
         store: TokenStore | None = None,
+        renewals: int = MOST_RENEWALS,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         pick: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._transport = transport
+        self._renewals = renewals
         self._clock = clock or (time.time if store else time.monotonic)
         self._sleep = sleep
         self._pick = pick
@@ -119,14 +122,14 @@ class Login:
     def with_token(self, call: Callable[[AuthBase], ResultT]) -> ResultT:
         """Make a call with the session's token; if the service refuses it (401), again with a new one.
 
-        A new token may be refused as well, when many other programs log in: so the call is made up to four times, after
-        random waits that grow from seconds to about ten.
+        A new token may be refused as well, when many other programs log in: so the call is made up to four times by
+        default, after random waits that grow from seconds to about ten.
 
         :raises LoginRefused: wrong credentials, found once and not tried again.
         :raises SessionEnded: every new token was refused as well.
         """
         session = self._usable_session()
-        for renewal in range(_MAX_RENEWALS):
+        for renewal in range(self._renewals):
             try:
                 return call(_Bearer(session.access_token))
             except SessionEnded:
@@ -134,9 +137,8 @@ class Login:
         try:
             return call(_Bearer(session.access_token))
         except SessionEnded as error:
-            raise SessionEnded(
-                f"{error} {_MAX_RENEWALS} tokens just issued were refused: {_ABOUT_SESSIONS}. {self._remedy}"
-            ) from error
+            refused = f"{self._renewals} tokens just issued were" if self._renewals else "A token just issued was"
+            raise SessionEnded(f"{error} {refused} refused: {_ABOUT_SESSIONS}. {self._remedy}") from error
 
     def _usable_session(self, loss: _Loss | None = None) -> Session:
         with self._renewing:

@@ -114,7 +114,7 @@ class Folder:
                     self._fs.mv(source, target)
             elif sources:
                 self._fs.copy(sources, targets)
-                self._fs.rm(sources)
+                self.remove(names)  # `rm` would take brackets in a path for a pattern
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, those that are still there."""

@@ -16,6 +16,12 @@ from airflow_provider_hvsms.sinks.schema import REJECTS, Column, Layout, Row
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+DEFAULT_ROWS_PER_PART = 100_000
+"""About 10 MB of gzip JSON Lines."""
+
+DEFAULT_ROWS_PER_PART = 100_000
+"""About 10 MB of gzip JSON Lines."""
+
 
 @contextmanager
 def open_files(
@@ -24,7 +30,7 @@ def open_files(
     *,
     format: str,  # noqa: A002 - the name that users know
     compression: str | None = None,
-    rows_per_part: int = 100_000,
+    rows_per_part: int = DEFAULT_ROWS_PER_PART,
 ) -> Iterator[FileSink]:
     """Begin to write the rows of one load into a folder of its own.
 

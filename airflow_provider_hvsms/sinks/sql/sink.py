@@ -218,7 +218,9 @@ class _Target:
                 )
 
     def _check_key(self, database: Database, connection: sa.engine.Connection) -> None:
-        problem = database.key_problem(connection, self.table, self._layout.key)
+        problem = database.storage_problem(connection, self.table) or database.key_problem(
+            connection, self.table, self._layout.key
+        )
         if problem:
             raise TableMismatch(f"Table {self.table.fullname!r} exists {problem}")
 

@@ -19,6 +19,7 @@ from airflow_provider_hvsms.api.quota.quota import Quota
 from airflow_provider_hvsms.api.transport import Transport
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from tests.api.conftest import credentials_of, whole_history
+from tests.api.quota.shared_clock import SharedClock
 from tests.support.clock import ManualClock
 
 MakeTask = Callable[..., MessageStoreClient]
@@ -39,6 +40,22 @@ class FileTokenStore:
         draft = self.path.with_name(f"{self.path.name}-{threading.get_ident()}")
         draft.write_text(kept.as_text())
         draft.replace(self.path)
+
+
+@dataclasses.dataclass(frozen=True)
+class SlowTokenStore(FileTokenStore):
+    """A store that takes so long that several tasks find it empty before the first of them has written."""
+
+    time: SharedClock
+
+    def read(self) -> TokenRecord:
+        kept = super().read()
+        self.time.sleep(0.2)
+        return kept
+
+    def write(self, kept: TokenRecord) -> None:
+        self.time.sleep(0.2)
+        super().write(kept)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,15 +109,17 @@ def make_task(clock: ManualClock) -> Iterator[MakeTask]:
     made: list[MessageStoreClient] = []
 
     def make(
-        sandbox: Sandbox, store: TokenStore | None, *, client_secret: str = "sandbox-secret", in_real_time: bool = False
+        sandbox: Sandbox,
+        store: TokenStore | None,
+        *,
+        client_secret: str = "sandbox-secret",
+        shared: SharedClock | None = None,
     ) -> MessageStoreClient:
         credentials = replace(credentials_of(sandbox), client_secret=client_secret)
         quota = Quota(clock=clock, sleep=clock.sleep)
         transport = Transport(credentials.server, quota=quota, sleep=clock.sleep)
-        if in_real_time:
-            login = Login(credentials, transport, store=store)
-        else:
-            login = Login(credentials, transport, store=store, clock=clock, sleep=clock.sleep)
+        time = shared or clock
+        login = Login(credentials, transport, store=store, clock=time, sleep=time.sleep)
         made.append(MessageStoreClient(Transport(credentials.server, quota=quota, sleep=clock.sleep), login))
         return made[-1]
 
@@ -117,12 +136,16 @@ def logins(sandbox: Sandbox) -> int:
     return sum(sandbox.counters.logins.values())
 
 
+def load_all(sandbox: Sandbox, task: MessageStoreClient) -> int:
+    return len(list(task.iter_messages(whole_history(sandbox), per_page=10)))
+
+
 def all_at_once(sandbox: Sandbox, tasks: list[MessageStoreClient]) -> list[int]:
     """Let every task read the whole history at the same time; how many messages each one got."""
     counts: list[int] = []
 
     def load(task: MessageStoreClient) -> None:
-        counts.append(len(list(task.iter_messages(whole_history(sandbox), per_page=10))))
+        counts.append(load_all(sandbox, task))
 
     threads = [threading.Thread(target=load, args=(task,)) for task in tasks]
     for thread in threads:
@@ -143,8 +166,12 @@ def test_a_task_uses_the_session_that_an_earlier_one_left(
 
 
 def test_tasks_that_begin_at_once_log_in_once(store: FileTokenStore, make_task: MakeTask) -> None:
+    time = SharedClock()
+    slow = SlowTokenStore(store.path, time)
     with Sandbox(replace(READY, max_sessions=5)) as sandbox:
-        counts = all_at_once(sandbox, [make_task(sandbox, store, in_real_time=True) for _ in range(8)])
+        tasks = [make_task(sandbox, slow, shared=time) for _ in range(8)]
+        counts: list[int] = []
+        time.run([lambda task=task: counts.append(load_all(sandbox, task)) for task in tasks])  # type: ignore[misc]  # mypy knows no such default
         assert counts == [100] * 8
         assert (logins(sandbox), sandbox.counters.answers[401]) == (1, 0)
 

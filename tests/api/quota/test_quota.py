@@ -247,6 +247,7 @@ def test_retry_after_may_be_a_number_or_a_date() -> None:
     assert from_date is not None
     assert 57 < from_date <= 60
     assert retry_after({"Retry-After": "soon"}) is None
+    assert retry_after({"Retry-After": "Thu, 01 Jan 9999999999 00:00:00 GMT"}) is None
     assert retry_after({}) is None
 
 

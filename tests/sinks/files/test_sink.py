@@ -322,6 +322,19 @@ def test_a_bucket_itself_can_be_the_folder(s3: S3FileSystem) -> None:
     assert names(folder) == ["_SUCCESS", "part-00000.jsonl.gz"]
 
 
+@pytest.mark.parametrize("name", ["x [1]", "a+b:c é", "50%", "run=manual__2026-11-01T00:00:00+00:00"])
+@pytest.mark.parametrize("store", ["file", "s3"])
+def test_a_folder_may_have_any_name(
+    request: pytest.FixtureRequest, folder: ObjectStoragePath, store: str, name: str
+) -> None:
+    if store == "s3":
+        request.getfixturevalue("s3")
+        folder = ObjectStoragePath(f"s3://lake@lake/{os.urandom(4).hex()}")
+    for count in (25, 15):
+        load(folder / name, rows(count), rows_per_part=10)
+    assert ids(folder / name) == [str(number) for number in range(15)]
+
+
 def refused(path: ObjectStoragePath, **options: Any) -> str:
     with pytest.raises(PermanentError) as error:
         with opened(path, **options):
