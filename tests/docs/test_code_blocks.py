@@ -55,6 +55,14 @@ def _is_run(path: Path) -> bool:
     return path.parent in (ROOT / "tests/docs", ROOT / "tests/docs/examples") and path.is_file()
 
 
+def test_files_that_contributors_are_sent_to_exist() -> None:
+    named = re.findall(r"`((?:\w[\w.-]*/)+[\w.-]*)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert named
+    made = {"build/docs/", "dist/"}
+    for name in sorted(set(named) - made):
+        assert (ROOT / name).exists() or (ROOT / "airflow_provider_hvsms" / name).exists(), name
+
+
 def test_links_of_readme_lead_to_files() -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text()):
         assert (ROOT / target).exists(), target
