@@ -35,7 +35,7 @@ from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
 from tests.support.clock import ManualClock  # noqa: E402
 
 if "HVSMS_TEST_NOW" in os.environ:
-    # The tests pass at any hour: they can be told that it is another one, in ISO 8601. Their subprocesses are not.
+    # The tests pass at any hour: HVSMS_TEST_NOW (ISO 8601) sets another one, for this process only.
     time_machine.travel(datetime.fromisoformat(os.environ["HVSMS_TEST_NOW"]), tick=True).start()
 
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
@@ -84,7 +84,7 @@ class DuckDbWarehouse(Warehouse):
         return [name for (name,) in self.query("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """No connection stays open."""
 
 
 @pytest.fixture
@@ -166,13 +166,14 @@ def _mariadb(folder: Path) -> Iterator[str]:
     user = [f"--user={getpass.getuser()}"]
     install = ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]
     environment = {**os.environ, "PATH": SYSTEM_PATH}
-    data = f"--datadir={folder / 'data'}"
-    subprocess.run([*install, data, *user], env=environment, check=True, capture_output=True)
+    # A server that starts removes the temporary tables that it finds, also those of another one.
+    data = [f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
+    subprocess.run([*install, *data, *user], env=environment, check=True, capture_output=True)
     # A free port could be another process's by the time that the server takes it.
     socket = folder / "socket"
-    options = ["--skip-networking", f"--socket={socket}", f"--tmpdir={folder}"]
+    options = ["--skip-networking", f"--socket={socket}"]
     server = subprocess.Popen(
-        ["mariadbd", "--no-defaults", data, *options, *user],
+        ["mariadbd", "--no-defaults", *data, *options, *user],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -89,7 +89,6 @@ class HvsmsToObjectStorageOperator(HvsmsTransferOperator):
 
 
 @takes(MessagesExtract)
-@takes(MessagesExtract)
 class HvsmsMessagesToObjectStorageOperator(HvsmsToObjectStorageOperator):
     """Writes the messages created in a window into a folder.
 

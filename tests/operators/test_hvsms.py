@@ -149,12 +149,12 @@ def test_a_filter_of_batches_that_is_no_text_is_refused_in_words(arguments: dict
         list_batches(**arguments)
 
 
-@pytest.mark.parametrize("nothing", ["", None])
+@pytest.mark.parametrize("empty", ["", None])
 def test_a_mapped_task_without_a_batch_id_fails_at_once(
-    sandbox: Sandbox, context: Any, airflow_database: None, nothing: Any
+    sandbox: Sandbox, context: Any, airflow_database: None, empty: Any
 ) -> None:
     with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-        mapped = HvsmsGetStatusesOperator.partial(task_id="statuses").expand(batch_id=[nothing])
-    task = mapped.unmap({"batch_id": nothing})
+        mapped = HvsmsGetStatusesOperator.partial(task_id="statuses").expand(batch_id=[empty])
+    task = mapped.unmap({"batch_id": empty})
     with pytest.raises(AirflowFailException, match="batch_id is .*rendered to nothing"):
         task.execute(context)

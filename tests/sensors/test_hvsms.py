@@ -162,7 +162,7 @@ def test_what_cannot_be_meant_is_refused_when_the_dag_is_parsed(arguments: dict[
 
 
 def test_a_deferrable_sensor_asks_nothing_in_the_worker(sandbox: Sandbox, context: Any) -> None:
-    """A thousand of them at once would otherwise log in a thousand times."""
+    """A thousand concurrent sensors would otherwise log in a thousand times."""
     sensor = batch_sensor(batch_id="b", deferrable=True)
     with pytest.raises(TaskDeferred) as deferral:
         sensor.execute(context)
@@ -262,7 +262,7 @@ def test_a_deferred_interval_that_is_not_over_is_looked_at_when_it_is(sandbox: S
 def test_fail_modes_count_in_the_worker_of_a_deferrable_sensor_too(
     sandbox: Sandbox, context: Any, mode: dict[str, bool]
 ) -> None:
-    sensor = batch_sensor(batch_id="{{ nothing }}", deferrable=True, **mode)
+    sensor = batch_sensor(batch_id="{{ missing }}", deferrable=True, **mode)
     sensor.batch_id = ""
     with pytest.raises(AirflowSkipException, match="batch_id"):
         sensor.execute(context)

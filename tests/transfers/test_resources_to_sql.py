@@ -1,4 +1,4 @@
-"""Each resource reaches its table: exactly, again and again, at once, or not at all."""
+"""Each resource reaches its table: exactly, repeatedly, concurrently, or not at all."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_templates_are_not_judged_before_they_are_rendered() -> None:
 
 
 def dag(zone: str) -> dict[str, Any]:
-    """The part of a context that tells the DAG's time zone."""
+    """The part of a context that holds the DAG's time zone."""
     return {"dag": DAG("dag", schedule="@daily", start_date=pendulum.datetime(2026, 1, 1, tz=zone))}
 
 
