@@ -245,7 +245,7 @@ def decode_page(body: bytes, record_type: type[RecordT]) -> Page[RecordT]:
         listing = _listing_decoder(record_type).decode(body)
     except _UNREADABLE:
         return _decode_one_by_one(body, record_type)
-    return Page(listing.records or (), (), _next_page_token(listing.paging))
+    return Page(listing.records or [], (), _next_page_token(listing.paging))
 
 
 def decode_record(body: bytes, record_type: type[RecordT]) -> RecordT:
@@ -325,7 +325,7 @@ def _decode_one_by_one(body: bytes, record_type: type[RecordT]) -> Page[RecordT]
     listing = _raw_listing(body)
     records: list[RecordT] = []
     rejects: list[Reject] = []
-    for raw in listing.records or ():
+    for raw in listing.records or []:
         try:
             records.append(msgspec.json.decode(raw, type=record_type))
         except _UNREADABLE as error:
@@ -351,7 +351,7 @@ def _tolerant_listing(body: bytes) -> _RawListing:
     if not isinstance(listing, dict) or not isinstance(listing.get("records", 0), list | None):
         raise msgspec.DecodeError("it is not a listing")
     return _RawListing(
-        [msgspec.Raw(json.dumps(record).encode()) for record in listing["records"] or ()],
+        [msgspec.Raw(json.dumps(record).encode()) for record in listing["records"] or []],
         msgspec.convert(listing.get("paging"), _Paging | None),
     )
 
