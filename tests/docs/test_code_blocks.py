@@ -1,4 +1,4 @@
-"""Every code block that a user reads is a part of a file that the tests run."""
+"""Every code block that a user reads is a part of a file that the tests run; every file and class that is named exists."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
+from tests.docs.messages import GAP, all_texts
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -36,15 +38,16 @@ def test_the_blocks_of_readme_are_parts_of_files_that_are_run() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_pages_include_their_code_from_files_that_are_run(page: Path) -> None:
     text = page.read_text()
-    typed = [
-        kind
-        for kind, _ in BLOCK.findall(text)
-        if kind not in ("{literalinclude}", "{toctree}", "{eval-rst}", "{include}")
-    ]
-    assert set(typed) <= {"{code-block}"}
-    assert re.findall(r"\{code-block\} (\S+)", text) == ["text"] * len(typed), "only a log's lines are typed here"
+    blocks = BLOCK.findall(text)
+    assert {kind for kind, _ in blocks} <= {"{literalinclude}", "{toctree}", "{eval-rst}", "{include}", "{code-block}"}
+    logged = [lines for kind, lines in blocks if kind == "{code-block}"]
+    assert [line for line in "".join(logged).splitlines() if not _can_be_logged(line)] == []
     for name in INCLUDED.findall(text):
         assert _is_run((page.parent / name).resolve()), name
+
+
+def _can_be_logged(line: str) -> bool:
+    return any(re.fullmatch(re.escape(text).replace(GAP, ".+"), line) for text in all_texts())
 
 
 def _is_run(path: Path) -> bool:
@@ -53,6 +56,13 @@ def _is_run(path: Path) -> bool:
         tests = [*(ROOT / "tests/dags").glob("test_*.py"), *(ROOT / "tests/end_to_end").glob("test_*.py")]
         return any(path.stem in test.read_text() for test in tests)
     return path.parent in (ROOT / "tests/docs", ROOT / "tests/docs/examples") and path.is_file()
+
+
+def test_the_reference_has_every_class_of_readme() -> None:
+    reference = "".join(path.read_text() for path in (ROOT / "docs/reference").iterdir())
+    classes = re.findall(r"^\| `(Hvsms\w+)` \|", README.read_text(), re.MULTILINE)
+    assert len(classes) == 13
+    assert [name for name in classes if f".. autoclass:: {name}\n" not in reference] == []
 
 
 def test_files_that_contributors_are_sent_to_exist() -> None:
