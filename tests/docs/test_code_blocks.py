@@ -1,4 +1,4 @@
-"""Every code block that a user reads is a part of a file that the tests run; every file and class that is named exists."""
+"""Every code block that a user reads is a part of a file that the tests run; what is named exists."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def test_pages_include_their_code_from_files_that_are_run(page: Path) -> None:
 
 
 def _can_be_logged(line: str) -> bool:
-    return any(re.fullmatch(re.escape(text).replace(GAP, ".+"), line) for text in all_texts())
+    texts = [text for text in all_texts() if re.search("[a-z]{3}", text)]
+    return any(re.fullmatch(re.escape(text).replace(GAP, ".+"), line) for text in texts)
 
 
 def _is_run(path: Path) -> bool:
