@@ -93,10 +93,10 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(autouse=True)
-def no_login_to_another_store() -> Iterator[None]:
-    """A later sandbox may get an earlier one's port, and so be taken for it by what the process remembers."""
+def no_session_of_an_earlier_sandbox() -> Iterator[None]:
+    """A later sandbox may get the port of an earlier one, whose session and quota the process has cached."""
     yield
-    client._login_of.cache_clear()
+    client._session_of.cache_clear()
     client._quota_of.cache_clear()
 
 

@@ -189,7 +189,7 @@ def test_the_test_button_says_that_all_is_well(sandbox: Sandbox, hvsms_connectio
         ({"password": "wrong"}, "client secret"),
         ({"extra": {"jwt_token": "x.y.z"}}, "jwt_token"),
         ({"extra": {}}, "both missing"),
-        ({"host": "http://127.0.0.1:1"}, "no whole answer from http://127.0.0.1:1: "),
+        ({"host": "http://127.0.0.1:1"}, "no complete response from http://127.0.0.1:1: "),
         ({"host": "http://127.0.0.1:1"}, "check the connection's host"),
     ],
 )
@@ -229,13 +229,13 @@ def test_the_test_button_does_not_wait_for_the_end_of_a_penalty(sandbox: Sandbox
     assert sandbox.counters.answers[429] == 1
 
 
-def test_the_test_button_does_not_log_in_again_and_again_when_its_token_is_refused(
+def test_the_test_button_logs_in_once_when_its_token_is_rejected(
     sandbox: Sandbox, hvsms_connection: Connection
 ) -> None:
     sandbox.faults.add(Fault.unauthorized(), times=None, path="/messages")
     worked, message = HvsmsHook().test_connection()
     assert not worked
-    assert re.search("401 .*token just issued was refused: about five sessions", message)
+    assert re.search("401 .*Rejected tokens: 1. The service keeps about five sessions", message)
     assert (sum(sandbox.counters.logins.values()), sandbox.counters.reads) == (1, 1)
 
 

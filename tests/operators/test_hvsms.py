@@ -121,7 +121,7 @@ def test_a_batch_id_that_is_the_text_of_a_summary_is_refused_in_words(
 ) -> None:
     task = get_statuses(batch_id="{{ ti.xcom_pull('batches') }}")
     task.batch_id = rendered
-    with pytest.raises(AirflowFailException, match=r"batch_id is .*(\.expand|must name one)"):
+    with pytest.raises(AirflowFailException, match=r"batch_id is .*(\.expand|is not an id)"):
         task.execute(context)
 
 

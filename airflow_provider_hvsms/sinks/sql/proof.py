@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.api.errors import PermanentError, TransientError, UnsuitableDatabase
-from airflow_provider_hvsms.api.transport import redact
+from airflow_provider_hvsms.api.redaction import redact
 from airflow_provider_hvsms.sinks.schema import Kind, Layout, Row
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 

@@ -22,7 +22,7 @@ from airflow_provider_hvsms.api.errors import (
     LoadRefused,
     TableMismatch,
 )
-from airflow_provider_hvsms.api.transport import redact
+from airflow_provider_hvsms.api.redaction import redact
 from airflow_provider_hvsms.sinks.schema import REJECTS, Kind, Layout, Row
 from airflow_provider_hvsms.sinks.sql.column_types import column_type
 from airflow_provider_hvsms.sinks.sql.dialect import SEQUENCE, Database, close_quietly, family_of
