@@ -11,7 +11,7 @@ from typing import IO, Any
 from airflow_provider_hvsms.api.errors import MissingPackage, ValueDoesNotFit
 from airflow_provider_hvsms.api.filters import check_choice
 from airflow_provider_hvsms.sinks.files.registry import FileFormat, RowWriter
-from airflow_provider_hvsms.sinks.schema import Column, Kind, Row
+from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Row
 
 _CODECS = ("snappy", "gzip", "brotli", "zstd", "lz4", "none")
 _MONEY = decimal.Context(prec=18, rounding=decimal.ROUND_HALF_EVEN)
@@ -46,7 +46,7 @@ class _ParquetWriter:
     def __init__(self, file: IO[bytes], columns: Sequence[Column], codec: str) -> None:
         self._arrow = _import("pyarrow")
         self._columns = columns
-        self._schema = self._arrow.schema([(column.name, _type_of(column.kind, self._arrow)) for column in columns])
+        self._schema = self._arrow.schema([(column.name, _type_of(column.type, self._arrow)) for column in columns])
         self._writer = _import("pyarrow.parquet").ParquetWriter(file, self._schema, compression=codec)
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -59,7 +59,7 @@ class _ParquetWriter:
 
     def _array(self, column: Column, type_: Any, values: Sequence[Any]) -> Any:
         try:
-            if column.kind is Kind.DECIMAL:
+            if column.type is ColumnType.DECIMAL:
                 values = [None if value is None else _MONEY.quantize(value, _MONEY_STEP) for value in values]
             return self._arrow.array(values, type_)
         except (decimal.InvalidOperation, OverflowError, ValueError):
@@ -70,13 +70,13 @@ class _ParquetWriter:
             ) from None
 
 
-def _type_of(kind: Kind, arrow: Any) -> Any:
-    match kind:
-        case Kind.INTEGER:
+def _type_of(column_type: ColumnType, arrow: Any) -> Any:
+    match column_type:
+        case ColumnType.INTEGER:
             return arrow.int64()
-        case Kind.DECIMAL:
+        case ColumnType.DECIMAL:
             return arrow.decimal128(18, 6)
-        case Kind.TIME:
+        case ColumnType.TIMESTAMP:
             return arrow.timestamp("us", "UTC")
         case _:
             return arrow.string()

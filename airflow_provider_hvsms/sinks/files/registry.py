@@ -11,7 +11,7 @@ from typing import IO, Any, Protocol
 import msgspec
 
 from airflow_provider_hvsms.api.filters import check_choice
-from airflow_provider_hvsms.sinks.schema import Column, Kind, Row
+from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Row
 
 FORMATS = ("jsonl", "csv", "parquet")
 
@@ -115,7 +115,7 @@ class Csv(_Text):
         return ",".join(column.name for column in columns).encode() + b"\n"
 
     def _encoder(self, columns: Sequence[Column]) -> Callable[[Sequence[Row]], bytes]:
-        as_fields = [_AS_FIELD[column.kind] for column in columns]
+        as_fields = [_AS_FIELD[column.type] for column in columns]
 
         def encode(rows: Sequence[Row]) -> bytes:
             # Column by column, which takes half the time of row by row.
@@ -154,11 +154,11 @@ def _as_iso(value: datetime) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
 
-_AS_FIELD: dict[Kind, Callable[[Any], str]] = {
-    Kind.ID: _quoted,
-    Kind.TEXT: _quoted,
-    Kind.JSON: _quoted,
-    Kind.INTEGER: str,
-    Kind.DECIMAL: "{:f}".format,
-    Kind.TIME: _as_iso,
+_AS_FIELD: dict[ColumnType, Callable[[Any], str]] = {
+    ColumnType.ID: _quoted,
+    ColumnType.TEXT: _quoted,
+    ColumnType.JSON: _quoted,
+    ColumnType.INTEGER: str,
+    ColumnType.DECIMAL: "{:f}".format,
+    ColumnType.TIMESTAMP: _as_iso,
 }
