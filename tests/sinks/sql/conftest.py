@@ -8,9 +8,7 @@ import pytest
 
 from airflow_provider_hvsms.sinks.sql import registry
 from tests.conftest import Warehouse
-from tests.sinks.sql.hooks import (
-    UnknownDatabaseHook,
-)
+from tests.sinks.sql.hooks import UnknownDatabaseHook
 from tests.sinks.sql.loading import Table, table
 
 

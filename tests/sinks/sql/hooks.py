@@ -1,4 +1,4 @@
-"""Hooks of unusual databases and drivers."""
+"""Hooks of other databases and drivers."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class ChangedStatements:
         return getattr(self._inner, name)
 
 
-class ChangingHook(UnknownPostgresHook):
+class ChangedStatementsHook(UnknownPostgresHook):
     """A database that executes changed statements."""
 
     def __init__(self, change: Callable[[str], str]) -> None:
@@ -88,7 +88,7 @@ def unknown_mysql_hook() -> DbApiHook:
     """MySQL behind a hook whose URL SQLAlchemy does not know."""
     from airflow.providers.mysql.hooks.mysql import MySqlHook
 
-    class UnknownMysqlHook(MySqlHook):
+    class UnknownMySqlHook(MySqlHook):
         dialect_name = "acme"
 
         def get_sqlalchemy_engine(self, engine_kwargs: Any = None) -> Any:
@@ -99,7 +99,7 @@ def unknown_mysql_hook() -> DbApiHook:
             connection.cursor().execute("SET SESSION sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES'")
             return connection
 
-    return UnknownMysqlHook(mysql_conn_id="warehouse")
+    return UnknownMySqlHook(mysql_conn_id="warehouse")
 
 
 class Psycopg2Hook(PostgresHook):
@@ -109,16 +109,18 @@ class Psycopg2Hook(PostgresHook):
         return psycopg2.connect(host=self.connection.host, user=self.connection.login, dbname=self.connection.schema)
 
 
-class KeptSession(psycopg2.extensions.connection):  # type: ignore[misc]  # psycopg2 is untyped
+class PooledSession(psycopg2.extensions.connection):  # type: ignore[misc]  # psycopg2 is untyped
     """A session that stays open when it is closed, as in a pool."""
 
     def close(self) -> None:
         """Do nothing."""
 
 
-class KeepingHook(PostgresHook):
+class PoolingHook(PostgresHook):
+    """A hook whose connections stay open when they are closed."""
+
     def get_conn(self) -> Any:
         fields = self.get_connection("warehouse")
         return psycopg2.connect(
-            host=fields.host, user=fields.login, dbname=fields.schema, connection_factory=KeptSession
+            host=fields.host, user=fields.login, dbname=fields.schema, connection_factory=PooledSession
         )

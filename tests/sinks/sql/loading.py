@@ -1,4 +1,4 @@
-"""What tests of loads into tables share."""
+"""Helpers of the tests of loads into tables."""
 
 from __future__ import annotations
 
@@ -46,16 +46,19 @@ def table(name: str = "messages") -> Table:
 
 
 def unreadable() -> Iterator[list[Row]]:
+    """Batches for a load that must fail before it reads any."""
     raise AssertionError("nothing may be read")
     yield []
 
 
 def interrupted() -> Iterator[list[Row]]:
+    """A batch, then an error."""
     yield rows(message(1, message_status="Delivered", last_modified_time=NOON + timedelta(hours=3)), message(9))
     raise RuntimeError("the connection was lost")
 
 
 def load_is_refused(*messages: Message) -> None:
+    """Check that a load of the messages fails, and that its error shows none of their values."""
     with pytest.raises(LoadRefused, match="The table was not changed") as failure:
         table().load([rows(*messages)])
     shown = f"{failure.value} {failure.value.__cause__}"

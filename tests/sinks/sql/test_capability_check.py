@@ -8,11 +8,7 @@ import pytest
 
 from airflow_provider_hvsms.api.errors import UnsuitableDatabase
 from tests.conftest import Warehouse
-from tests.sinks.sql.hooks import (
-    ChangingHook,
-    UnknownPostgresHook,
-    unknown_mysql_hook,
-)
+from tests.sinks.sql.hooks import ChangedStatementsHook, UnknownPostgresHook, unknown_mysql_hook
 from tests.sinks.sql.loading import Table, rows, table, unreadable
 from tests.support.messages import message
 
@@ -39,10 +35,10 @@ def test_suitable_database_is_accepted(postgres_warehouse: Warehouse) -> None:
             lambda: UnknownPostgresHook(autocommit=True),
             "a rolled back transaction left its rows, as in autocommit mode",
         ),
-        (lambda: ChangingHook(emptying_temporary_tables), "a temporary table lost its rows"),
-        (lambda: ChangingHook(ignoring_keys), "two rows with the same primary key were accepted"),
+        (lambda: ChangedStatementsHook(emptying_temporary_tables), "a temporary table lost its rows"),
+        (lambda: ChangedStatementsHook(ignoring_keys), "two rows with the same primary key were accepted"),
     ],
-    ids=["autocommit", "temporary tables that empty at commit", "keys that are not enforced"],
+    ids=["autocommit", "temporary tables emptied by a commit", "keys not enforced"],
 )
 def test_unsuitable_database_is_refused_with_an_alternative(
     postgres_warehouse: Warehouse, hook: Any, problem: str
@@ -54,9 +50,7 @@ def test_unsuitable_database_is_refused_with_an_alternative(
     assert postgres_warehouse.tables() == ["messages"]
 
 
-def test_table_without_an_enforced_key_is_refused(
-    postgres_warehouse: Warehouse,
-) -> None:
+def test_table_without_an_enforced_key_is_refused(postgres_warehouse: Warehouse) -> None:
     Table(UnknownPostgresHook()).load([rows(message(1))])
     postgres_warehouse.run("ALTER TABLE messages DROP CONSTRAINT messages_pkey")
     with pytest.raises(UnsuitableDatabase, match=r"same primary key.*object storage"):
@@ -64,9 +58,7 @@ def test_table_without_an_enforced_key_is_refused(
     assert postgres_warehouse.query("SELECT id FROM messages") == [("1",)]
 
 
-def test_table_that_cannot_roll_back_is_refused_and_not_changed(
-    mysql_warehouse: Warehouse,
-) -> None:
+def test_table_that_cannot_roll_back_is_refused_and_not_changed(mysql_warehouse: Warehouse) -> None:
     """Its other tables can roll back."""
     table().load([rows(message(1))])
     mysql_warehouse.run("ALTER TABLE messages ENGINE = MyISAM")
@@ -75,9 +67,7 @@ def test_table_that_cannot_roll_back_is_refused_and_not_changed(
     assert mysql_warehouse.query("SELECT id FROM messages") == [("1",)]
 
 
-def test_session_time_zone_that_would_shift_timestamps_is_refused(
-    postgres_warehouse: Warehouse,
-) -> None:
+def test_session_time_zone_that_would_shift_timestamps_is_refused(postgres_warehouse: Warehouse) -> None:
     table().load([rows(message(1))])
     [(database,)] = postgres_warehouse.query("SELECT current_database()")
     postgres_warehouse.run(f"ALTER DATABASE {database} SET timezone = 'America/New_York'")
@@ -86,7 +76,7 @@ def test_session_time_zone_that_would_shift_timestamps_is_refused(
 
 
 def test_database_without_temporary_tables_is_refused_with_an_alternative(postgres_warehouse: Warehouse) -> None:
-    hook = ChangingHook(lambda statement: statement.replace("TEMPORARY TABLE", "TEMPORARY THING"))
+    hook = ChangedStatementsHook(lambda statement: statement.replace("TEMPORARY TABLE", "TEMPORARY THING"))
     with pytest.raises(UnsuitableDatabase, match="syntax error.*object storage"):
         Table(hook).load(unreadable())
 

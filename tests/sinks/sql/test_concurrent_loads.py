@@ -1,10 +1,13 @@
-"""Loads at once give the same table as one after the other."""
+"""Concurrent loads give the same table as consecutive ones."""
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +21,14 @@ from tests.conftest import Warehouse
 from tests.sinks.sql.loading import rows, table, unreadable
 from tests.support.messages import LOADED_AT, NOON, REJECT, message
 
+ItemT = TypeVar("ItemT")
+
+
+def in_threads(load: Callable[[ItemT], None], items: list[ItemT]) -> None:
+    with ThreadPoolExecutor(len(items)) as pool:
+        for running in [pool.submit(load, item) for item in items]:
+            running.result(timeout=60)
+
 
 def test_concurrent_loads_give_the_same_table_as_consecutive_ones(warehouse: Warehouse) -> None:
     """Each has another state of the same records, in another order, and both find no table when they start."""
@@ -29,24 +40,15 @@ def test_concurrent_loads_give_the_same_table_as_consecutive_ones(warehouse: War
         ],
     }
     both_staged = threading.Barrier(2, timeout=20)
-    failures: list[BaseException] = []
 
-    def work(messages: list[Message]) -> None:
+    def load(messages: list[Message]) -> None:
         def batches() -> Iterator[list[Row]]:
             yield rows(*messages)
             both_staged.wait()
 
-        try:
-            table().load(batches())
-        except BaseException as error:
-            failures.append(error)
+        table().load(batches())
 
-    threads = [threading.Thread(target=work, args=(messages,)) for messages in states.values()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    assert failures == []
+    in_threads(load, list(states.values()))
     assert warehouse.query("SELECT message_status, count(*) FROM messages GROUP BY 1 ORDER BY 1") == [
         ("Delivered", 200),
         ("Sent", 100),
@@ -55,50 +57,32 @@ def test_concurrent_loads_give_the_same_table_as_consecutive_ones(warehouse: War
 
 def test_loads_that_start_at_once_do_not_fail(warehouse: Warehouse) -> None:
     """All check at the same time whether the table exists and can be created."""
-    failures: list[BaseException] = []
     ready = threading.Barrier(6, timeout=20)
 
-    def work(number: int) -> None:
-        try:
-            loader = table()
-            ready.wait()
-            for _ in range(5):
-                loader.load([rows(message(number))])
-        except BaseException as error:
-            failures.append(error)
+    def load(number: int) -> None:
+        loader = table()
+        ready.wait()
+        for _ in range(5):
+            loader.load([rows(message(number))])
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert failures == []
+    in_threads(load, list(range(6)))
     assert warehouse.query("SELECT count(*) FROM messages") == [(6,)]
 
 
 @pytest.mark.parametrize("name", ["postgres", "mysql", "sqlite", "duckdb"])
 def test_concurrent_first_loads_with_rejects_do_not_fail(request: pytest.FixtureRequest, name: str) -> None:
     warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
-    failures: list[BaseException] = []
     ready = threading.Barrier(4, timeout=20)
 
-    def work(number: int, table_name: str) -> None:
-        try:
-            hook = table().hook
-            ready.wait()
-            with open_table(hook, table_name, MESSAGES, with_rejects=True) as sink:
-                sink.add(rows(message(number)), REJECTS.rows([REJECT], LOADED_AT))
-                sink.finish({})
-        except BaseException as error:
-            failures.append(error)
+    def load(number: int, table_name: str) -> None:
+        hook = table().hook
+        ready.wait()
+        with open_table(hook, table_name, MESSAGES, with_rejects=True) as sink:
+            sink.add(rows(message(number)), REJECTS.rows([REJECT], LOADED_AT))
+            sink.finish({})
 
     for run in range(5):
-        threads = [threading.Thread(target=work, args=(number, f"messages{run}")) for number in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=60)
-        assert failures == []
+        in_threads(functools.partial(load, table_name=f"messages{run}"), list(range(4)))
         assert warehouse.query(f"SELECT count(*) FROM messages{run}") == [(4,)]
         assert warehouse.query(f"SELECT count(*) FROM messages{run}_rejects") == [(1,)]
 

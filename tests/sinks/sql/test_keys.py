@@ -45,12 +45,12 @@ def test_key_of_statuses_can_hold_fifteen_phone_numbers(warehouse: Warehouse) ->
 
 
 POSTGRES_PROBLEMS = {
-    "an id that is a number": "ALTER TABLE messages ALTER COLUMN id TYPE bigint USING 1",
+    "an id of a numeric type": "ALTER TABLE messages ALTER COLUMN id TYPE bigint USING 1",
     "a partial unique index": "ALTER TABLE messages DROP CONSTRAINT messages_pkey; "
     "CREATE UNIQUE INDEX by_id ON messages (id) WHERE direction = 'Outbound'",
-    "a key that is checked late": "ALTER TABLE messages DROP CONSTRAINT messages_pkey; "
+    "a deferrable key": "ALTER TABLE messages DROP CONSTRAINT messages_pkey; "
     "ALTER TABLE messages ADD UNIQUE (id) DEFERRABLE INITIALLY DEFERRED",
-    "a time that is a text": "ALTER TABLE messages ALTER COLUMN creation_time TYPE text",
+    "a timestamp of a text type": "ALTER TABLE messages ALTER COLUMN creation_time TYPE text",
 }
 
 

@@ -1,4 +1,4 @@
-"""Rows reach the table whole and once, or the table does not change."""
+"""A load writes all of its rows once, or does not change the table."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_provider_hvsms.api.errors import LoadFailed, LoadRefused
 from airflow_provider_hvsms.sinks.schema import BATCHES, OPT_OUTS, STATUSES, ColumnType, Layout, Row
 from tests.conftest import Warehouse
-from tests.sinks.sql.hooks import (
-    UnknownPostgresHook,
-)
+from tests.sinks.sql.hooks import UnknownPostgresHook
 from tests.sinks.sql.loading import SECOND_LOAD, Table, interrupted, load_is_refused, rows, table
 from tests.support.messages import LOADED_AT, NOON, message
 
@@ -132,7 +130,7 @@ def test_lost_connection_is_the_error_that_is_raised(postgres_warehouse: Warehou
     assert postgres_warehouse.tables() == []
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["PostgreSQL", "any other"])
+@pytest.mark.parametrize("known", [True, False], ids=["PostgreSQL", "generic"])
 def test_connection_lost_in_the_commit_says_that_the_result_is_unknown(
     postgres_warehouse: Warehouse, known: bool
 ) -> None:

@@ -1,4 +1,4 @@
-"""Which of two states of a record is kept is one rule in every database, and for every resource."""
+"""The newer of two states of a record is kept, by the same rule in every database."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ import pytest
 from airflow_provider_hvsms.api.records import OptOut
 from airflow_provider_hvsms.sinks.schema import MESSAGES, OPT_OUTS
 from tests.conftest import Warehouse
-from tests.sinks.sql.hooks import (
-    UnknownDatabaseHook,
-)
+from tests.sinks.sql.hooks import UnknownDatabaseHook
 from tests.sinks.sql.loading import SECOND_LOAD, Table, rows, table
 from tests.support.messages import NOON, message
 
@@ -101,15 +99,13 @@ def test_generic_database_merges_by_delete_and_insert(sqlite_warehouse: Warehous
 
 
 EARLIER, LATER = NOON, NOON + timedelta(hours=1)
-
-
 TIMES: tuple[datetime | None, ...] = (None, EARLIER, LATER)
 
 
-@pytest.fixture(params=["sqlite", "postgres", "duckdb", "mysql", "any other"])
+@pytest.fixture(params=["sqlite", "postgres", "duckdb", "mysql", "generic"])
 def target(request: pytest.FixtureRequest) -> Iterator[tuple[Warehouse, Table]]:
     """Each test that uses it runs once for each database, and once for plain SQL."""
-    if request.param == "any other":
+    if request.param == "generic":
         warehouse = request.getfixturevalue("sqlite_warehouse")
         yield warehouse, Table(UnknownDatabaseHook(Path(warehouse.connection["host"])))
     else:
@@ -138,9 +134,7 @@ def expected() -> list[tuple[str, str]]:
     return sorted((str(number), newer_state(*pair)) for number, pair in enumerate(PAIRS))
 
 
-def test_newer_of_two_states_in_a_first_load_is_kept(
-    target: tuple[Warehouse, Table],
-) -> None:
+def test_newer_of_two_states_in_a_first_load_is_kept(target: tuple[Warehouse, Table]) -> None:
     warehouse, messages = target
     messages.load([rows(*states(*pair, number)) for number, pair in enumerate(PAIRS)])
     assert warehouse.query("SELECT id, message_status FROM messages ORDER BY id") == expected()

@@ -43,7 +43,8 @@ def pooled(
     settings["pgbouncer"] = {
         "listen_addr": "", "listen_port": "6432", "auth_type": "any", "unix_socket_dir": str(folder),
         "auth_file": str(folder / "users"), "pool_mode": request.param[0], "server_round_robin": request.param[1],
-        "ignore_startup_parameters": "extra_float_digits",     }  # fmt: skip
+        "ignore_startup_parameters": "extra_float_digits",
+    }  # fmt: skip
     with (folder / "settings").open("w") as file:
         settings.write(file)
     as_user = ["-u", user] if os.getuid() == 0 else []

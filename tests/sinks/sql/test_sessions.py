@@ -1,4 +1,4 @@
-"""A load needs one database session with settings of its own."""
+"""A load sets up its database session and leaves nothing behind in it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow_provider_hvsms.api.errors import LoadRefused
 from airflow_provider_hvsms.sinks.schema import Row
 from tests.conftest import Warehouse
-from tests.sinks.sql.hooks import (
-    KeepingHook,
-)
+from tests.sinks.sql.hooks import PoolingHook
 from tests.sinks.sql.loading import Table, rows, table, unreadable
 from tests.support.messages import message
 
@@ -58,7 +56,7 @@ def test_cursor_class_of_a_mysql_connection_does_not_matter(
 
 
 def test_staging_table_is_dropped_from_a_pooled_session(postgres_warehouse: Warehouse) -> None:
-    loader = Table(KeepingHook(postgres_conn_id="warehouse", sqlalchemy_scheme="postgresql+psycopg2"))
+    loader = Table(PoolingHook(postgres_conn_id="warehouse", sqlalchemy_scheme="postgresql+psycopg2"))
     count = "SELECT count(*) FROM pg_class WHERE relname LIKE 'hvsms_stage%'"
 
     def batches() -> Iterator[list[Row]]:

@@ -1,4 +1,4 @@
-"""Values are stored exactly, in every database and with every driver."""
+"""Values are stored exactly in every database and with every driver."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import pytest
 from airflow_provider_hvsms.api.errors import LoadRefused
 from airflow_provider_hvsms.sinks.sql import postgresql
 from tests.conftest import Warehouse
-from tests.sinks.sql.hooks import (
-    Psycopg2Hook,
-)
+from tests.sinks.sql.hooks import Psycopg2Hook
 from tests.sinks.sql.loading import Table, rows, table
 from tests.support.messages import NOON, message
 
