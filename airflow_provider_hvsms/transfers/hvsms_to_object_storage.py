@@ -19,7 +19,7 @@ from airflow_provider_hvsms.api.filters import (
     check_choice,
     check_id,
 )
-from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, explain_missing_connection
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, FileSink, open_files
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
@@ -31,6 +31,7 @@ from airflow_provider_hvsms.transfers.extracts import (
     StatusesExtract,
 )
 from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, check_when_parsed, keep, takes
+from airflow_provider_hvsms.utils.failures import explain_missing_connection
 from airflow_provider_hvsms.utils.values import is_known
 
 

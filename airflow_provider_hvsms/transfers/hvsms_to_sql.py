@@ -20,7 +20,7 @@ from airflow_provider_hvsms.api.filters import (
     View,
     check_id,
 )
-from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, explain_missing_connection
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sinks.sql.sink import SqlSink, open_table
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
 from airflow_provider_hvsms.transfers.extracts import (
@@ -31,6 +31,7 @@ from airflow_provider_hvsms.transfers.extracts import (
     StatusesExtract,
 )
 from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, check_when_parsed, keep, takes
+from airflow_provider_hvsms.utils.failures import explain_missing_connection
 from airflow_provider_hvsms.utils.values import is_known
 
 
