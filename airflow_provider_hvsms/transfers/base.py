@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
@@ -20,12 +20,12 @@ from airflow_provider_hvsms.utils.failures import fail_without_retry
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_hvsms.sinks.schema import Sink
     from airflow_provider_hvsms.transfers.extracts import Extract, Reading
+    from airflow_provider_hvsms.transfers.targets import Target
 
 
 class HvsmsTransferOperator(BaseOperator):
-    """Base of the transfers. A subclass says what is read (`extract`), and where it goes (`open_sink`).
+    """Base of the transfers. A subclass names what is read and what is written to.
 
     :param hvsms_conn_id: the connection to the message store.
     :param on_invalid: what happens to a record that does not have the documented shape. `fail` (default): the task
@@ -35,6 +35,7 @@ class HvsmsTransferOperator(BaseOperator):
     template_fields: Sequence[str] = ("hvsms_conn_id",)
 
     extract: ClassVar[type[Extract]]
+    target: ClassVar[type[Target]]
 
     def __init__(self, *, hvsms_conn_id: str, on_invalid: OnInvalid, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -43,28 +44,26 @@ class HvsmsTransferOperator(BaseOperator):
         with check_when_parsed(self):
             check_choice("on_invalid", on_invalid, get_args(OnInvalid))
 
-    def open_sink(self) -> AbstractContextManager[Sink]:
-        """Check the target and make it ready to take rows. Left without `finish`, the target is as it was."""
-        raise NotImplementedError
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the transfer, and return its summary.
 
         It holds `rows`, `pages`, `requests`, `date_from` and `date_to`; with `on_invalid="quarantine"` also `rejected`.
         """
-        extract = rendered(self.extract, self)
+        extract, target = rendered(self.extract, self), rendered(self.target, self)
+        layout, with_rejects = self.extract.layout, self.on_invalid == "quarantine"
         with fail_without_retry(self.hvsms_conn_id):
             extract.check_rendered(context)
-            with HvsmsHook(self.hvsms_conn_id).get_conn() as client, self.open_sink() as sink:
+            with (
+                HvsmsHook(self.hvsms_conn_id).get_conn() as client,
+                target.open(layout, with_rejects=with_rejects) as sink,
+            ):
                 reading = extract.read(client, context, self.on_invalid)
                 self.log.info("Reading %s.", f"what was created in {reading.window}" if reading.window else "all")
                 progress = Progress(client, self.log)
                 loaded_at = datetime.now(UTC)
                 with closing(read_ahead([reading.pages])) as pages:
                     for page in progress.over(pages):
-                        sink.add(
-                            self.extract.layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at)
-                        )
+                        sink.add(layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at))
                 summary = self._summarise(reading, progress)
                 sink.finish(summary)
                 progress.log_end()

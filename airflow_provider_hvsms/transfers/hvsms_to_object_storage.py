@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_hvsms.api.filters import (
-    MAX_PER_PAGE,
-    BatchStatus,
-    Direction,
-    OnInvalid,
-    OptOutStatus,
-    View,
-    check_choice,
-    check_id,
-)
+from airflow_provider_hvsms.api.filters import MAX_PER_PAGE, BatchStatus, Direction, OnInvalid, OptOutStatus, View
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
-from airflow_provider_hvsms.sinks.files.registry import FORMATS
-from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, FileSink, open_files
+from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
 from airflow_provider_hvsms.transfers.extracts import (
     DEFAULT_CONCURRENCY,
@@ -30,67 +19,12 @@ from airflow_provider_hvsms.transfers.extracts import (
     OptOutsExtract,
     StatusesExtract,
 )
-from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, check_when_parsed, keep, takes
-from airflow_provider_hvsms.utils.failures import explain_missing_connection
-from airflow_provider_hvsms.utils.values import is_known
+from airflow_provider_hvsms.transfers.targets import FolderTarget
+from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, keep, takes
 
 
-class HvsmsToObjectStorageOperator(HvsmsTransferOperator):
-    """Writes rows into a folder: parts of a bounded number of rows, and `_SUCCESS`, which holds the summary as JSON.
-
-    A folder is for one window: template it, for example with `{{ data_interval_start | ds }}`. Running the window again
-    replaces its parts, all at once at the end; a load that fails leaves the folder as it was. Columns are those of the
-    tables, times are UTC. With `on_invalid="quarantine"`, records that cannot be read go to `_rejects.jsonl` beside the
-    parts.
-
-    :param path: the folder, such as `s3://warehouse@lake/messages/{{ data_interval_start | ds }}`; what stands before
-        the `@` is the Airflow connection.
-    :param format: `jsonl` (JSON Lines), `csv`, or `parquet`, which needs the extra `parquet`.
-    :param compression: `gzip` or `none` for jsonl (default gzip) and csv (default none); a codec of pyarrow for parquet
-        (default snappy).
-    :param rows_per_part: rows of a part at the most; 100,000, about 10 MB of gzip JSON Lines.
-    """
-
-    template_fields: Sequence[str] = (*HvsmsTransferOperator.template_fields, "path", "format", "compression")
-
-    def __init__(
-        self,
-        *,
-        path: str | ObjectStoragePath,
-        format: str,  # noqa: A002 - the name that users know
-        compression: str | None,
-        rows_per_part: int,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.path = path
-        self.format = format
-        self.compression = compression
-        self.rows_per_part = rows_per_part
-        with check_when_parsed(self):
-            if is_known(path):
-                check_id("path", str(path))
-            if is_known(format):
-                check_choice("format", format, FORMATS)
-
-    def open_sink(self) -> AbstractContextManager[FileSink]:
-        check_id("path", str(self.path))
-        folder = self.path if isinstance(self.path, ObjectStoragePath) else ObjectStoragePath(self.path)
-        # Airflow 3.3 moved it.
-        if conn_id := getattr(folder, "conn_id", None) or folder.storage_options.get("conn_id"):
-            with explain_missing_connection(conn_id):
-                BaseHook.get_connection(conn_id)
-        return open_files(
-            folder,
-            self.extract.layout,
-            format=self.format,
-            compression=self.compression,
-            rows_per_part=self.rows_per_part,
-        )
-
-
-@takes(MessagesExtract)
-class HvsmsMessagesToObjectStorageOperator(HvsmsToObjectStorageOperator):
+@takes(FolderTarget, MessagesExtract)
+class HvsmsMessagesToObjectStorageOperator(HvsmsTransferOperator):
     """Writes the messages created in a window into a folder.
 
     The columns are those of the table::
@@ -103,6 +37,7 @@ class HvsmsMessagesToObjectStorageOperator(HvsmsToObjectStorageOperator):
     """
 
     extract = MessagesExtract
+    target = FolderTarget
 
     def __init__(
         self,
@@ -125,15 +60,8 @@ class HvsmsMessagesToObjectStorageOperator(HvsmsToObjectStorageOperator):
         on_invalid: OnInvalid = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            path=path,
-            format=format,
-            compression=compression,
-            rows_per_part=rows_per_part,
-            hvsms_conn_id=hvsms_conn_id,
-            on_invalid=on_invalid,
-            **kwargs,
-        )
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, FolderTarget(path=path, format=format, compression=compression, rows_per_part=rows_per_part))
         extract = MessagesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -149,8 +77,8 @@ class HvsmsMessagesToObjectStorageOperator(HvsmsToObjectStorageOperator):
         keep(self, extract)
 
 
-@takes(BatchesExtract)
-class HvsmsBatchesToObjectStorageOperator(HvsmsToObjectStorageOperator):
+@takes(FolderTarget, BatchesExtract)
+class HvsmsBatchesToObjectStorageOperator(HvsmsTransferOperator):
     """Writes the batches created in a window into a folder.
 
     The columns are those of the table::
@@ -161,6 +89,7 @@ class HvsmsBatchesToObjectStorageOperator(HvsmsToObjectStorageOperator):
     """
 
     extract = BatchesExtract
+    target = FolderTarget
 
     def __init__(
         self,
@@ -180,15 +109,8 @@ class HvsmsBatchesToObjectStorageOperator(HvsmsToObjectStorageOperator):
         on_invalid: OnInvalid = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            path=path,
-            format=format,
-            compression=compression,
-            rows_per_part=rows_per_part,
-            hvsms_conn_id=hvsms_conn_id,
-            on_invalid=on_invalid,
-            **kwargs,
-        )
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, FolderTarget(path=path, format=format, compression=compression, rows_per_part=rows_per_part))
         extract = BatchesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -201,8 +123,8 @@ class HvsmsBatchesToObjectStorageOperator(HvsmsToObjectStorageOperator):
         keep(self, extract)
 
 
-@takes(StatusesExtract)
-class HvsmsStatusesToObjectStorageOperator(HvsmsToObjectStorageOperator):
+@takes(FolderTarget, StatusesExtract)
+class HvsmsStatusesToObjectStorageOperator(HvsmsTransferOperator):
     """Writes how many messages of a window or batch have which status into a folder, one row for each status.
 
     The columns are those of the table::
@@ -213,6 +135,7 @@ class HvsmsStatusesToObjectStorageOperator(HvsmsToObjectStorageOperator):
     """
 
     extract = StatusesExtract
+    target = FolderTarget
 
     def __init__(
         self,
@@ -232,15 +155,8 @@ class HvsmsStatusesToObjectStorageOperator(HvsmsToObjectStorageOperator):
         on_invalid: OnInvalid = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            path=path,
-            format=format,
-            compression=compression,
-            rows_per_part=rows_per_part,
-            hvsms_conn_id=hvsms_conn_id,
-            on_invalid=on_invalid,
-            **kwargs,
-        )
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, FolderTarget(path=path, format=format, compression=compression, rows_per_part=rows_per_part))
         extract = StatusesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -253,8 +169,8 @@ class HvsmsStatusesToObjectStorageOperator(HvsmsToObjectStorageOperator):
         keep(self, extract)
 
 
-@takes(OptOutsExtract)
-class HvsmsOptOutsToObjectStorageOperator(HvsmsToObjectStorageOperator):
+@takes(FolderTarget, OptOutsExtract)
+class HvsmsOptOutsToObjectStorageOperator(HvsmsTransferOperator):
     """Writes opt-outs as they are today into a folder.
 
     The columns are those of the table::
@@ -263,6 +179,7 @@ class HvsmsOptOutsToObjectStorageOperator(HvsmsToObjectStorageOperator):
     """
 
     extract = OptOutsExtract
+    target = FolderTarget
 
     def __init__(
         self,
@@ -279,15 +196,8 @@ class HvsmsOptOutsToObjectStorageOperator(HvsmsToObjectStorageOperator):
         on_invalid: OnInvalid = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            path=path,
-            format=format,
-            compression=compression,
-            rows_per_part=rows_per_part,
-            hvsms_conn_id=hvsms_conn_id,
-            on_invalid=on_invalid,
-            **kwargs,
-        )
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, FolderTarget(path=path, format=format, compression=compression, rows_per_part=rows_per_part))
         extract = OptOutsExtract(
             from_number=from_number,
             to_number=to_number,

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseHook
-from airflow.providers.common.sql.hooks.sql import DbApiHook
-
-from airflow_provider_hvsms.api.errors import InvalidSettings
-from airflow_provider_hvsms.api.filters import (
-    MAX_PER_PAGE,
-    BatchStatus,
-    Direction,
-    OnInvalid,
-    OptOutStatus,
-    View,
-    check_id,
-)
+from airflow_provider_hvsms.api.filters import MAX_PER_PAGE, BatchStatus, Direction, OnInvalid, OptOutStatus, View
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
-from airflow_provider_hvsms.sinks.sql.sink import SqlSink, open_table
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
 from airflow_provider_hvsms.transfers.extracts import (
     DEFAULT_CONCURRENCY,
@@ -30,52 +16,12 @@ from airflow_provider_hvsms.transfers.extracts import (
     OptOutsExtract,
     StatusesExtract,
 )
-from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, check_when_parsed, keep, takes
-from airflow_provider_hvsms.utils.failures import explain_missing_connection
-from airflow_provider_hvsms.utils.values import is_known
+from airflow_provider_hvsms.transfers.targets import TableTarget
+from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, keep, takes
 
 
-class HvsmsToSqlOperator(HvsmsTransferOperator):
-    """Writes rows into a table by upsert, all of them or none.
-
-    The table is created if it is missing. The same window again, or two overlapping ones at once, give the same
-    table: of two states of a record the newer one stays, and a row that did not change is not touched, so that
-    `loaded_at` is the time at which this state of the row was loaded. Times are UTC. With `on_invalid="quarantine"`,
-    records that cannot be read go to `<table>_rejects` in the same transaction.
-
-    :param sql_conn_id: a connection whose hook is a common-sql hook.
-    :param table: the table's name, or `schema.table`.
-    """
-
-    template_fields: Sequence[str] = (*HvsmsTransferOperator.template_fields, "sql_conn_id", "table")
-
-    def __init__(self, *, sql_conn_id: str, table: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sql_conn_id = sql_conn_id
-        self.table = table
-        with check_when_parsed(self):
-            if is_known(table):
-                check_id("table", table)
-
-    def open_sink(self) -> AbstractContextManager[SqlSink]:
-        check_id("table", self.table)
-        return open_table(
-            self._sql_hook(), self.table, self.extract.layout, with_rejects=self.on_invalid == "quarantine"
-        )
-
-    def _sql_hook(self) -> DbApiHook:
-        with explain_missing_connection(self.sql_conn_id):
-            hook = BaseHook.get_hook(self.sql_conn_id)
-        if not isinstance(hook, DbApiHook):
-            raise InvalidSettings(
-                f"Connection {self.sql_conn_id!r} gives a {type(hook).__name__}, which is no common-sql hook: "
-                "name a database's connection in sql_conn_id."
-            )
-        return hook
-
-
-@takes(MessagesExtract)
-class HvsmsMessagesToSqlOperator(HvsmsToSqlOperator):
+@takes(TableTarget, MessagesExtract)
+class HvsmsMessagesToSqlOperator(HvsmsTransferOperator):
     """Loads the messages created in a window into a table.
 
     Columns: `id` (key), `batch_id`, `direction`, `from_number`, `to_number` (several joined by commas),
@@ -91,6 +37,7 @@ class HvsmsMessagesToSqlOperator(HvsmsToSqlOperator):
     """
 
     extract = MessagesExtract
+    target = TableTarget
 
     def __init__(
         self,
@@ -111,9 +58,8 @@ class HvsmsMessagesToSqlOperator(HvsmsToSqlOperator):
         on_invalid: OnInvalid = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            sql_conn_id=sql_conn_id, table=table, hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs
-        )
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
         extract = MessagesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -129,8 +75,8 @@ class HvsmsMessagesToSqlOperator(HvsmsToSqlOperator):
         keep(self, extract)
 
 
-@takes(BatchesExtract)
-class HvsmsBatchesToSqlOperator(HvsmsToSqlOperator):
+@takes(TableTarget, BatchesExtract)
+class HvsmsBatchesToSqlOperator(HvsmsTransferOperator):
     """Loads the batches created in a window into a table.
 
     Columns: `id` (key), `from_number`, `batch_size`, `processed_count`, `status`, `rejected_count`, `rejected` (JSON),
@@ -140,6 +86,7 @@ class HvsmsBatchesToSqlOperator(HvsmsToSqlOperator):
     """
 
     extract = BatchesExtract
+    target = TableTarget
 
     def __init__(
         self,
@@ -157,9 +104,8 @@ class HvsmsBatchesToSqlOperator(HvsmsToSqlOperator):
         on_invalid: OnInvalid = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            sql_conn_id=sql_conn_id, table=table, hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs
-        )
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
         extract = BatchesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -172,8 +118,8 @@ class HvsmsBatchesToSqlOperator(HvsmsToSqlOperator):
         keep(self, extract)
 
 
-@takes(StatusesExtract)
-class HvsmsStatusesToSqlOperator(HvsmsToSqlOperator):
+@takes(TableTarget, StatusesExtract)
+class HvsmsStatusesToSqlOperator(HvsmsTransferOperator):
     """Loads how many messages of a window or batch have which status into a table, one row for each status.
 
     Columns: `window_start`, `window_end`, `batch_id`, `direction`, `phone_numbers`, `status` (these six are the key,
@@ -183,6 +129,7 @@ class HvsmsStatusesToSqlOperator(HvsmsToSqlOperator):
     """
 
     extract = StatusesExtract
+    target = TableTarget
 
     def __init__(
         self,
@@ -200,9 +147,8 @@ class HvsmsStatusesToSqlOperator(HvsmsToSqlOperator):
         on_invalid: OnInvalid = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            sql_conn_id=sql_conn_id, table=table, hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs
-        )
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
         extract = StatusesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -215,8 +161,8 @@ class HvsmsStatusesToSqlOperator(HvsmsToSqlOperator):
         keep(self, extract)
 
 
-@takes(OptOutsExtract)
-class HvsmsOptOutsToSqlOperator(HvsmsToSqlOperator):
+@takes(TableTarget, OptOutsExtract)
+class HvsmsOptOutsToSqlOperator(HvsmsTransferOperator):
     """Loads opt-outs as they are today into a table.
 
     Columns: `from_number`, `to_number` (these two are the key), `status`, `source`, `loaded_at`::
@@ -225,6 +171,7 @@ class HvsmsOptOutsToSqlOperator(HvsmsToSqlOperator):
     """
 
     extract = OptOutsExtract
+    target = TableTarget
 
     def __init__(
         self,
@@ -239,9 +186,8 @@ class HvsmsOptOutsToSqlOperator(HvsmsToSqlOperator):
         on_invalid: OnInvalid = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            sql_conn_id=sql_conn_id, table=table, hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs
-        )
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
         extract = OptOutsExtract(
             from_number=from_number,
             to_number=to_number,

@@ -52,17 +52,20 @@ GroupT = TypeVar("GroupT", bound=ArgumentGroup)
 OperatorT = TypeVar("OperatorT", bound=type[BaseOperator])
 
 
-def takes(group: type[ArgumentGroup]) -> Callable[[OperatorT], OperatorT]:
-    """Decorate an operator that takes a group of arguments: its fields are rendered, masked and documented as they say.
+def takes(*groups: type[ArgumentGroup]) -> Callable[[OperatorT], OperatorT]:
+    """Decorate an operator that takes groups of arguments: their fields are rendered, masked and documented.
 
-    The documentation of each argument, of the group and of the base classes, is appended to the operator's own.
+    The documentation of each argument, of the groups and of the base classes, is appended to the operator's own.
     """
 
     def decorate(operator: OperatorT) -> OperatorT:
-        operator.template_fields = (*operator.template_fields, *group.template_fields)
-        for name in group.personal_fields:
+        operator.template_fields = (
+            *operator.template_fields,
+            *(name for group in groups for name in group.template_fields),
+        )
+        for name in (name for group in groups for name in group.personal_fields):
             setattr(operator, name, PersonalArgument(name))
-        document_arguments(operator, group)
+        document_arguments(operator, *groups)
         return operator
 
     return decorate

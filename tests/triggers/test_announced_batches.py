@@ -25,13 +25,9 @@ class Store:
 
     def __init__(self, seed: int, per_minute: int = 3) -> None:
         generator = random.Random(seed)
+        created = [START + MINUTE * (number / per_minute) for number in range(per_minute * 1440)]
         self.batches = [
-            (
-                number,
-                (created := START + MINUTE * (number / per_minute)),
-                created + MINUTE * generator.expovariate(0.02),
-            )
-            for number in range(per_minute * 1440)
+            (number, time, time + MINUTE * generator.expovariate(0.02)) for number, time in enumerate(created)
         ]
 
     def poll(self, now: datetime) -> list[dict[str, Any]]:
@@ -54,9 +50,8 @@ def test_each_batch_is_announced_once_with_the_state_reloaded_each_time(seed: in
         for one in filter(announced.is_new, recent):
             events.append(one["id"])
             announced = announced.add(one)
-        announced = AnnouncedBatches.from_json(
-            json.loads(json.dumps(announced.advance(recent, now, reach=REACH).to_json()))
-        )
+        saved = json.dumps(announced.advance(recent, now, reach=REACH).to_json())
+        announced = AnnouncedBatches.from_json(json.loads(saved))
     assert len(events) == len(set(events))
     assert set(events) == {one["id"] for one in store.poll(now) if one["status"] == "Completed"} - before
 
