@@ -159,7 +159,7 @@ class HvsmsIntervalBatchesSensor(HvsmsSensor):
         next_poke = datetime.now(UTC) + timedelta(seconds=self.poke_interval)
         return self.defer_until_completed(
             batch_ids=[batch["id"] for batch in batches if batch["status"] != COMPLETED],
-            # With nothing to watch the window has not passed, or the service could not answer.
+            # Without batches: the window has not ended, or the service did not answer.
             not_before=(next_poke if batches else max(self._window_end(context), next_poke)).isoformat(),
             deadline=deadline,
         )

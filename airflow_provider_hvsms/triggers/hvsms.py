@@ -212,7 +212,7 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
         """The result of each poll. It never ends.
 
         Airflow restarts a watcher that failed within seconds. An error is therefore retried here, with growing pauses
-        and with what the connection says by then.
+        and with the settings that the connection has by then.
         """
         pause = _MIN_PAUSE
         while True:

@@ -12,7 +12,7 @@ from airflow_provider_hvsms.api.errors import ConnectionUnavailable, LoginRefuse
 
 @contextmanager
 def fail_without_retry(hvsms_conn_id: str) -> Iterator[None]:
-    """Turn a permanent error into one that fails the task without retries. A transient error passes unchanged.
+    """Convert a permanent error into one that fails the task without retries. A transient error passes unchanged.
 
     The cause is dropped: the message is complete, and the task log is shorter without its traceback.
     """
@@ -26,7 +26,7 @@ def fail_without_retry(hvsms_conn_id: str) -> Iterator[None]:
 
 @contextmanager
 def explain_missing_connection(conn_id: str) -> Iterator[None]:
-    """Turn Airflow's error for a connection that it does not find into a transient one, which says what to do.
+    """Convert Airflow's error for a connection that it does not find into a transient one, which says what to do.
 
     The connection may exist: Airflow raises the same error when a secrets backend or its API server fails.
     """
