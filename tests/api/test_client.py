@@ -26,7 +26,7 @@ from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.api.transport import Transport
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
-from airflow_provider_hvsms.sandbox.records import Message as StoredMessage
+from airflow_provider_hvsms.sandbox.data.records import Message as StoredMessage
 from tests.api.conftest import MakeClient, credentials_of, whole_history
 from tests.support.clock import ManualClock
 
@@ -179,7 +179,7 @@ def test_a_page_size_is_checked_before_the_first_request(sandbox: Sandbox, make_
 def test_a_load_of_100_pages_uses_a_small_quota_without_one_refusal(
     clock: ManualClock, make_client: MakeClient
 ) -> None:
-    settings = Settings(messages=2_000, days=1, light=20, window=5, penalty=5)
+    settings = Settings(messages=2_000, days=1, light=20, quota_window=5, penalty=5)
     with Sandbox(settings, clock=clock) as sandbox:
         assert len(list(make_client(sandbox).iter_messages(whole_history(sandbox), per_page=20))) == 2_000
         counters = sandbox.counters
@@ -320,7 +320,7 @@ def test_odd_records_can_be_kept_apart_in_their_page(sandbox: Sandbox, make_clie
 
 
 def test_nothing_is_sent_for_a_page_that_waited_for_quota_when_the_client_was_closed() -> None:
-    with Sandbox(Settings(messages=300, light=2, window=0.5, auth=100)) as sandbox:
+    with Sandbox(Settings(messages=300, light=2, quota_window=0.5, auth=100)) as sandbox:
         client = connect(credentials_of(sandbox))
         with closing(read_ahead([client.message_pages(whole_history(sandbox), per_page=10)])) as pages:
             next(pages)

@@ -169,13 +169,13 @@ def test_the_mask_that_a_form_stored_for_an_untouched_switch_does_not_turn_it_on
 
 
 def test_a_quota_share_leaves_the_rest_of_the_quota_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Sandbox(Settings(messages=100, days=1, light=20, window=2, auth=1_000)) as sandbox:
+    with Sandbox(Settings(messages=100, days=1, light=20, quota_window=2, auth=1_000)) as sandbox:
         connection = sandbox.airflow_connection
         extra = {**connection["extra"], "quota_share": "0.5"}
         hook = connect_with(monkeypatch, connection, extra=extra)
         for message in sandbox.store.messages[:15]:
             hook.get_message(str(message.id))
-        assert sandbox.counters.most_in_window <= 10
+        assert sandbox.counters.max_in_quota_window <= 10
 
 
 def test_the_test_button_says_that_all_is_well(sandbox: Sandbox, hvsms_connection: Connection) -> None:
