@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,7 +35,7 @@ from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
 from tests.support.clock import ManualClock  # noqa: E402
 
 if "HVSMS_TEST_NOW" in os.environ:
-    # The tests pass at any hour: they can be told that it is another one, in ISO 8601. Their subprocesses are not.
+    # The tests pass at any hour: HVSMS_TEST_NOW (ISO 8601) sets another one, for this process only.
     time_machine.travel(datetime.fromisoformat(os.environ["HVSMS_TEST_NOW"]), tick=True).start()
 
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
@@ -85,7 +84,7 @@ class DuckDbWarehouse(Warehouse):
         return [name for (name,) in self.query("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """No connection stays open."""
 
 
 @pytest.fixture
@@ -94,10 +93,10 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(autouse=True)
-def no_login_to_another_store() -> Iterator[None]:
-    """A later sandbox may get an earlier one's port, and so be taken for it by what the process remembers."""
+def no_session_of_an_earlier_sandbox() -> Iterator[None]:
+    """A later sandbox may get the port of an earlier one, whose session and quota the process has cached."""
     yield
-    client._login_of.cache_clear()
+    client._session_of.cache_clear()
     client._quota_of.cache_clear()
 
 
@@ -167,19 +166,19 @@ def _mariadb(folder: Path) -> Iterator[str]:
     user = [f"--user={getpass.getuser()}"]
     install = ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]
     environment = {**os.environ, "PATH": SYSTEM_PATH}
-    data = f"--datadir={folder / 'data'}"
-    subprocess.run([*install, data, *user], env=environment, check=True, capture_output=True)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    options = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}", f"--tmpdir={folder}"]
+    # A server that starts removes the temporary tables that it finds, also those of another one.
+    data = [f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
+    subprocess.run([*install, *data, *user], env=environment, check=True, capture_output=True)
+    # A free port could be another process's by the time that the server takes it.
+    socket = folder / "socket"
+    options = ["--skip-networking", f"--socket={socket}"]
     server = subprocess.Popen(
-        ["mariadbd", "--no-defaults", data, *options, *user],
+        ["mariadbd", "--no-defaults", *data, *options, *user],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    url = f"mysql://root:@127.0.0.1:{port}"
+    url = f"mysql://root:@localhost/?unix_socket={socket}"
     try:
         _wait_until_it_answers(sa.create_engine(url))
         yield url
@@ -209,8 +208,9 @@ def mysql_warehouse(mysql_server: str, monkeypatch: pytest.MonkeyPatch) -> Itera
     with engine.begin() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     fields: dict[str, Any] = {"conn_type": "mysql", "host": server.host, "port": server.port, "schema": name}
-    fields |= {"login": server.username, "password": server.password, "extra": {"charset": "utf8mb4"}}
-    yield from _connected(server.set(database=name, query={"charset": "utf8mb4"}), fields, monkeypatch)
+    query = {**server.query, "charset": "utf8mb4"}
+    fields |= {"login": server.username, "password": server.password, "extra": query}
+    yield from _connected(server.set(database=name, query=query), fields, monkeypatch)
     with engine.begin() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name}"))
     engine.dispose()

@@ -1,27 +1,56 @@
-"""What can go wrong between a caller and the message store, as one small tree.
+"""The errors of this package.
 
-Two branches say what a caller should do: a `PermanentError` comes back however often the call is repeated, a
-`TransientError` may be gone in a minute. Every message names what was asked, what came back and what to do; none
-holds a credential, a phone number or a text.
+Every error that it raises on purpose is in this tree::
+
+    HvsmsError
+    ├── PermanentError
+    │   ├── InvalidSettings
+    │   ├── LoginRefused
+    │   ├── PermissionDenied
+    │   ├── InvalidRequest
+    │   ├── NotFound
+    │   ├── InvalidRecord
+    │   ├── MissingPackage
+    │   ├── TableMismatch
+    │   ├── ValueDoesNotFit
+    │   ├── UnsuitableDatabase
+    │   ├── LoadRefused
+    │   └── UnusableFolder
+    ├── TransientError
+    │   ├── ConnectionUnavailable
+    │   ├── TokenStoreUnavailable
+    │   ├── ServiceUnavailable
+    │   ├── UnexpectedResponse
+    │   ├── QuotaExceeded
+    │   ├── SessionEnded
+    │   ├── PageTokenExpired
+    │   ├── LoadFailed
+    │   ├── FolderUnavailable
+    │   └── LoadSuperseded
+    └── CommitUnknown
+
+The two branches say whether to repeat a call: a `PermanentError` occurs again until something is changed, a
+`TransientError` may be gone in a minute. Each message says what was asked, what came back and what to do. No message
+contains a credential, a phone number or the text of a message.
 """
 
 from __future__ import annotations
 
 
 class HvsmsError(Exception):
-    """Anything that this package raises on purpose."""
+    """The base of all errors of this package."""
 
 
 class PermanentError(HvsmsError):
-    """Repeating the call cannot help: somebody has to change something first."""
+    """The same call fails again until the settings, the request, the data or a permission is changed."""
 
 
 class InvalidSettings(PermanentError):
-    """The connection lacks a field, or holds one that cannot be used."""
+    """A field of the connection is missing, or its value cannot be used."""
 
 
 class LoginRefused(PermanentError):
-    """The service does not accept the client, the JWT or the user's password."""
+    """The service rejects the client id or secret, the JWT, or the user's password."""
 
 
 class PermissionDenied(PermanentError):
@@ -29,49 +58,57 @@ class PermissionDenied(PermanentError):
 
 
 class InvalidRequest(PermanentError, ValueError):
-    """A parameter is not acceptable: found before the request, or answered with 400."""
+    """An argument is not acceptable: found before the request is sent, or answered with 400."""
 
 
 class NotFound(PermanentError):
-    """There is no such resource (404)."""
+    """The message, batch or account does not exist (404)."""
 
 
 class InvalidRecord(PermanentError):
-    """A record came back that does not have the documented shape."""
+    """A record does not have the documented shape."""
 
 
 class MissingPackage(PermanentError):
-    """Something optional is asked for that is not installed."""
-
-
-class ValueDoesNotFit(PermanentError):
-    """A value is too large for its column's type."""
+    """An optional package is needed and not installed."""
 
 
 class TableMismatch(PermanentError):
-    """The target table exists, and is not one that these rows fit into; or its name cannot be a table's."""
+    """The target table exists with other columns or another key, or its name is not valid."""
+
+
+class ValueDoesNotFit(PermanentError):
+    """A value is too large for the type of its column."""
 
 
 class UnsuitableDatabase(PermanentError):
-    """The database does not do what a load relies on."""
+    """The database lacks a property that a load relies on, such as unique keys that are enforced."""
 
 
 class LoadRefused(PermanentError):
-    """The database refused a statement, and would again."""
+    """The database rejected a statement, and would reject it again."""
 
 
 class UnusableFolder(PermanentError):
-    """The folder cannot be written to, listed or cleared: somebody has to change the path or a permission."""
+    """The folder cannot be written, listed or cleared until its path or a permission is changed."""
 
 
 class TransientError(HvsmsError):
-    """Trouble that time may cure, left over after the retries made here."""
+    """The call may succeed later. The retries inside this package are used up."""
+
+
+class ConnectionUnavailable(TransientError):
+    """Airflow did not return the connection: it does not exist, or its secrets backend did not answer."""
+
+
+class TokenStoreUnavailable(TransientError):
+    """The token store cannot be read or written. The session is then not shared, and the read goes on."""
 
 
 class ServiceUnavailable(TransientError):
-    """The connection was lost or timed out, or the service answered 5xx.
+    """The connection was lost or timed out, or the service answered 408 or 5xx.
 
-    :param retry_after: seconds that the service asked to wait before the next try, if it did.
+    :param retry_after: seconds to wait before the next attempt, if the service named them.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -79,28 +116,20 @@ class ServiceUnavailable(TransientError):
         self.retry_after = retry_after
 
 
-class ConnectionUnavailable(TransientError):
-    """Airflow could not give the connection: it is missing, or what holds it did not answer."""
+class UnexpectedResponse(TransientError):
+    """The response is not the service's JSON: HTML, cut-off JSON, a redirect, or a page token that repeats."""
 
 
 class QuotaExceeded(TransientError):
-    """The service answered 429 for longer than was to be waited."""
-
-
-class PageTokenExpired(TransientError):
-    """The service no longer knows a page token that it gave (400): the listing has to start again."""
+    """The quota has no room for the request within the time allowed, or the service answered 429 to every attempt."""
 
 
 class SessionEnded(TransientError):
-    """A new token was refused at once (401): other logins of the same user and app end this one's session."""
+    """New tokens were refused as well (401): other logins of the same user and app end this session."""
 
 
-class UnexpectedAnswer(TransientError):
-    """Something other than the service's JSON came back: HTML, cut-off JSON, a redirect, a repeated page token."""
-
-
-class TokenStoreUnavailable(TransientError):
-    """A store cannot be read or written. It never reaches the caller of a read: the session is then not shared."""
+class PageTokenExpired(TransientError):
+    """The service no longer accepts a page token that it issued (400), even after the listing was restarted."""
 
 
 class LoadFailed(TransientError):
@@ -108,12 +137,16 @@ class LoadFailed(TransientError):
 
 
 class FolderUnavailable(TransientError):
-    """The store did not answer, or not well."""
+    """The file system or object store did not answer, or answered with an error of its own."""
 
 
 class LoadSuperseded(TransientError):
-    """A load of the same folder that began later has published its files: this one's were not."""
+    """Another load of the same folder began later and published its files; the files of this load are discarded."""
 
 
 class CommitUnknown(HvsmsError):
-    """A commit failed so that it may have been carried out or not."""
+    """A commit failed in a way that leaves open whether the database carried it out.
+
+    It is in neither branch, as only the caller knows whether a repetition is safe. A load is idempotent, so it raises
+    `LoadFailed` in its place.
+    """

@@ -8,7 +8,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
 from airflow_provider_hvsms.api.client import MessageStoreClient
@@ -24,8 +24,11 @@ _MAX_PAUSE = 300.0
 _GATHERING = 0.2
 """Seconds before the first look at most, for others that begin at the same time."""
 
-_EARLY = 0.1
-"""Share of its interval by which a wait's second look may come early, to go along with the others' from then on."""
+_MAX_DELAY = 0.1
+"""Share of its interval by which a look may come late without moving the next one."""
+
+_ROUNDING = 1e-6
+"""Share of an interval that is taken for a rounding error."""
 
 _KNOWN_UNFINISHED = frozenset({"Queued", "Processing", "Sent"})
 
@@ -76,15 +79,16 @@ class Wait:
         self._order = tuple(dict.fromkeys(batch_ids))
 
     def plan(self, looked_at: float, epoch: float) -> None:
-        """Plan the next look: an interval later, at the time at which all waits with this interval are looked at.
+        """Plan the next look: an interval later or more, when all waits with this interval are looked at.
 
         So a thousand waits that began at different times cost one poll an interval, and none costs more.
 
         :param looked_at: when this look began, in seconds of the watch's clock.
         :param epoch: the time from which intervals are counted.
         """
-        earliest = looked_at + self.interval.after(self.looks) - _EARLY * self.interval.first
-        self.due = epoch + math.ceil((earliest - epoch) / self.interval.first) * self.interval.first
+        began = self.due if looked_at - self.due < _MAX_DELAY * self.interval.first else looked_at
+        intervals = (began + self.interval.after(self.looks) - epoch) / self.interval.first
+        self.due = epoch + math.ceil(intervals - _ROUNDING) * self.interval.first
         self.looks += 1
 
     def succeed(self) -> None:
@@ -175,7 +179,7 @@ class BatchWatch:
     def _poll(self, lookup: BatchLookup, due: list[Wait]) -> None:
         began = self._clock()
         try:
-            found = lookup.look({batch_id for wait in due for batch_id in wait.pending})
+            found = lookup.look(_pending(due), waited_for=_pending(self._all_waits()))
         except PermanentError:
             raise
         except HvsmsError as error:
@@ -185,6 +189,10 @@ class BatchWatch:
         for wait in due:
             self._settle(wait, found)
             wait.plan(began, self._epoch)
+
+    def _all_waits(self) -> list[Wait]:
+        with self._changed:
+            return list(self._waits)
 
     def _settle(self, wait: Wait, found: Mapping[str, Batch | PermanentError]) -> None:
         for batch_id in sorted(wait.pending):
@@ -208,7 +216,7 @@ class BatchWatch:
         self._failures += 1
         pause = min(_MAX_PAUSE, min(wait.interval.first for wait in due) * 2.0 ** min(self._failures, 60))
         for wait in due:
-            wait.due = self._clock() + pause
+            wait.due = self._clock() + max(pause, wait.interval.after(wait.looks))
 
     def _note_recovery(self) -> None:
         if self._failures:
@@ -226,6 +234,10 @@ class BatchWatch:
             waits, self._waits = list(self._waits), {}
         for wait in waits:
             wait.finish(outcome)
+
+
+def _pending(waits: Iterable[Wait]) -> set[str]:
+    return {batch_id for wait in waits for batch_id in wait.pending}
 
 
 class _Watches:

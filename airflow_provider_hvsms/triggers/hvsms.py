@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ SummarisedLook = tuple[datetime, list[dict[str, Any]]]
 """When the batches were listed, and what they were."""
 
 _ANNOUNCED = "hvsms_announced_batches"
-"""The name under which the announced batches are noted in an asset's state store."""
+"""The name under which the announced batches are noted in an asset's state store; of some watchers, its beginning."""
 
 _UNTIL_EVENT_LEFT = 2.0
 """Seconds; the triggerer hands events on about once a second."""
@@ -216,7 +217,9 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
                 announced = Announced.at_first_look(batches, looked_at)
                 await self._note(announced)
             announced = announced.moved_on(batches, looked_at, reach=timedelta(seconds=self.reach))
-            for batch in sorted(filter(announced.is_new, batches), key=lambda batch: str(batch["creation_time"])):
+            for batch in sorted(batches, key=lambda batch: str(batch["creation_time"])):
+                if not announced.is_new(batch):
+                    continue  # or listed twice, on two pages
                 yield _event(**batch)
                 # The place is noted when the event has left this process: what is lost with it comes again. And of
                 # events that come at once, Airflow may leave all but the first to a later run.
@@ -225,14 +228,22 @@ class HvsmsBatchCompletedEventTrigger(_EventTrigger):  # type: ignore[misc]  # i
                 await self._note(announced)
 
     async def _announced(self) -> Announced | None:
-        for store in self._state_stores():
-            if noted := await store.aget(_ANNOUNCED):
-                return Announced.from_json(noted)
-        return None
+        noted = [await store.aget(self._place) for store in self._state_stores()]
+        # An asset that was not watched for a while knows only what was announced before.
+        return max(map(Announced.from_json, filter(None, noted)), key=lambda place: place.until, default=None)
 
     async def _note(self, announced: Announced) -> None:
         for store in self._state_stores():
-            await store.aset(_ANNOUNCED, announced.as_json())
+            await store.aset(self._place, announced.as_json())
+
+    @property
+    def _place(self) -> str:
+        """The name of the note: an asset may have several watchers, each of which sees other batches."""
+        subject = (self.hvsms_conn_id, self.from_number)
+        if subject == (HvsmsHook.default_conn_name, None):
+            return _ANNOUNCED
+        # So short a hash does not give the number away.
+        return f"{_ANNOUNCED}_{hashlib.sha256(repr(subject).encode()).hexdigest()[:4]}"
 
     def _state_stores(self) -> Collection[Any]:
         """The state store of each asset that this trigger watches; none before Airflow 3.3.

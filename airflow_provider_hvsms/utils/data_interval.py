@@ -6,13 +6,13 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pendulum
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.window import Window
-from airflow_provider_hvsms.utils.arguments import is_known
+from airflow_provider_hvsms.utils.values import is_known
 
 log = logging.getLogger(__name__)
 
@@ -20,22 +20,28 @@ _EXAMPLE = "2026-11-01T00:00:00+00:00"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WindowRule:
-    """How a task's window follows from its arguments and its run.
+class WindowArguments:
+    """The arguments that say which window a task reads.
 
-    :param date_from: inclusive start, aware or ISO 8601 with a zone; the data interval's start by default.
-    :param date_to: exclusive end, likewise; the data interval's end by default.
-    :param window: instead of `date_from`: the length of the span that ends at the end. Its whole days, as those of
+    :param date_from: start of the window (inclusive), aware, or ISO 8601 with a time zone; by default the data
+        interval's start.
+    :param date_to: end of the window (exclusive), likewise; by default the data interval's end. An end in the future is
+        cut to now.
+    :param window: instead of `date_from`: the length of the window that ends at `date_to`. Its whole days, as those of
         `lookback`, are calendar days in the time zone of the DAG's schedule: 23 or 25 hours when the clocks change.
-    :param lookback: how much earlier to start, so that what changed since is read again.
+    :param lookback: start the window this much earlier, to read again what has changed since: a message's status and
+        cost keep changing for hours after its creation.
     """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("date_from", "date_to")
+    personal_fields: ClassVar[tuple[str, ...]] = ()
 
     date_from: Any = None
     date_to: Any = None
     window: timedelta | None = None
     lookback: timedelta | None = None
 
-    def check(self) -> None:
+    def check_known(self) -> None:
         """Refuse what is known to be wrong without a run: to be called when the DAG is parsed.
 
         :raises InvalidRequest: naming the argument.
@@ -103,8 +109,11 @@ def as_moment(name: str, value: datetime | str) -> datetime:
         raise InvalidRequest(f"{name} is {value!r}, which is no date and time: give a datetime, or {_EXAMPLE}.")
     if moment.utcoffset() is None:
         raise InvalidRequest(f"{name} ({value}) has no time zone: add one, for example {moment.isoformat()}+00:00.")
-    # Moments of one zone are compared and subtracted by what its clocks show, which go back once a year.
-    return moment.astimezone(UTC)
+    try:
+        # Moments of one zone are compared and subtracted by what its clocks show, which go back once a year.
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(f"{name} ({value}) lies outside the years 1 to 9999 in UTC.") from None
 
 
 def _moment_or_none(name: str, value: datetime | str | None) -> datetime | None:

@@ -1,11 +1,13 @@
-"""A server that gives just the answers that a test wrote, for what the sandbox does not say."""
+"""A server with canned responses, for responses that the sandbox does not send."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import parse_headers
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -16,7 +18,7 @@ LOGIN = {"access_token": "token", "token_type": "bearer", "expires_in": 3600}
 
 @dataclasses.dataclass(frozen=True)
 class Canned:
-    """One answer: text is HTML, anything else becomes JSON."""
+    """A response: text is sent as HTML, any other body as JSON."""
 
     body: Any
     status: int = 200
@@ -31,12 +33,12 @@ class Canned:
 
 
 Respond = Callable[[str], Canned]
-"""From the path with its query to the answer; a login is answered without asking."""
+"""Maps a path with its query to the response. Logins have their own."""
 
 
 @contextmanager
 def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Canned(LOGIN)) -> Iterator[str]:
-    """The address of a server that answers reads with `respond`."""
+    """Run a server that responds to reads with `respond`, and return its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -49,7 +51,7 @@ def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Can
             self._send(login() if self.path.endswith("/token") else Canned({}))
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
-            """Tests read logs."""
+            """Keep the output of the tests free of requests."""
 
         def _send(self, canned: Canned) -> None:
             body = canned.as_bytes()
@@ -70,3 +72,36 @@ def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Can
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def refusing_server() -> Iterator[str]:
+    """The URL of a port that refuses connections, and that no other process can take meanwhile."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+
+@contextmanager
+def login_only_server() -> Iterator[str]:
+    """The URL of a port that responds to one login, and refuses connections before it has responded."""
+    with socket.socket() as silent, socket.socket() as listener:
+        for socket_ in (silent, listener):
+            socket_.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        silent.bind(("127.0.0.1", 0))
+        listener.bind(silent.getsockname())
+        listener.listen()
+
+        def respond_once() -> None:
+            connection, _ = listener.accept()
+            listener.close()
+            body = Canned(LOGIN).as_bytes()
+            head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: "
+            with connection, connection.makefile("rb") as request:
+                request.readline()
+                headers = parse_headers(request)
+                request.read(int(headers["Content-Length"]))
+                connection.sendall(f"{head}{len(body)}\r\n\r\n".encode() + body)
+
+        Thread(target=respond_once, daemon=True).start()
+        yield f"http://127.0.0.1:{silent.getsockname()[1]}"

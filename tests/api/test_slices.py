@@ -1,4 +1,4 @@
-"""A window read in several spans gives every record once, whatever the records are like, for few requests more."""
+"""A window read in slices returns every record once, for few additional requests, however records are distributed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PER_PAGE = 20
 
 
 class Store:
-    """Pages of the messages of a window, in some order."""
+    """Reads the messages of a window page by page, in the given order."""
 
     def __init__(self, times: Sequence[datetime], arrange: Callable[[list[Message]], list[Message]]) -> None:
         self._messages = [Message(id=str(number), creation_time=time) for number, time in enumerate(times)]
@@ -52,12 +52,12 @@ def at(fractions: Sequence[float]) -> list[datetime]:
     return [DAY.start + fraction * DAY.length for fraction in fractions]
 
 
-chance = random.Random(7)
+rng = random.Random(7)
 TIMES = {
     "evenly": at([number / 3_000 for number in range(3_000)]),
-    "by chance": at([chance.random() for _ in range(3_000)]),
-    "in campaigns": at([hour / 24 + chance.random() / 500 for hour in (1, 2, 9, 15) for _ in range(750)]),
-    "in one campaign": at([0.5 + chance.random() / 10_000 for _ in range(3_000)]),
+    "at random": at([rng.random() for _ in range(3_000)]),
+    "in campaigns": at([hour / 24 + rng.random() / 500 for hour in (1, 2, 9, 15) for _ in range(750)]),
+    "in one campaign": at([0.5 + rng.random() / 10_000 for _ in range(3_000)]),
     "at one moment": at([0.3] * 3_000),
     "long ago": at([number / 300_000 for number in range(3_000)]),
     "at both ends": at([0.0] * 1_500 + [1 - 1e-7] * 1_500),
@@ -68,15 +68,15 @@ TIMES = {
 
 def read_all(store: Store, readers: int, window: Window = DAY) -> list[str]:
     first = next(store.read(window))
-    spans = Slices(window, first, per_page=PER_PAGE, readers=readers)
-    pages = read_ahead([spans.pages(store.read) for _ in range(readers)])
+    slices = Slices(window, first, per_page=PER_PAGE, readers=readers)
+    pages = read_ahead([slices.pages(store.read) for _ in range(readers)])
     return [message.id for page in pages for message in page.records]
 
 
 @pytest.mark.parametrize("readers", [1, 2, 8])
 @pytest.mark.parametrize("arrange", [newest_first, oldest_first, shuffled])
 @pytest.mark.parametrize("times", TIMES.values(), ids=TIMES)
-def test_every_record_comes_once(
+def test_every_record_is_read_once(
     times: list[datetime], arrange: Callable[[list[Message]], list[Message]], readers: int
 ) -> None:
     store = Store(times, arrange)
@@ -84,30 +84,30 @@ def test_every_record_comes_once(
 
 
 @pytest.mark.parametrize("milliseconds", range(1, 20))
-def test_a_window_of_few_milliseconds_with_many_records_is_exact_too(milliseconds: int) -> None:
+def test_every_record_of_a_window_of_few_milliseconds_is_read_once(milliseconds: int) -> None:
     window = Window(DAY.start, DAY.start + timedelta(milliseconds=milliseconds))
     times = [window.start + number / 1_000 * window.length for number in range(1_000)]
     assert sorted(read_all(Store(times, newest_first), 3, window)) == sorted(map(str, range(1_000)))
 
 
 @pytest.mark.parametrize("times", TIMES.values(), ids=TIMES)
-def test_the_spans_are_the_window_without_gap_or_overlap(times: list[datetime]) -> None:
+def test_the_slices_cover_the_window_without_gap_or_overlap(times: list[datetime]) -> None:
     store = Store(times, newest_first)
     read_all(store, 4)
-    spans = sorted({(window.start, window.end) for window in store.requests[1:]})
-    assert (spans[0][0], spans[-1][1]) == (DAY.start, DAY.end)
-    assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
+    slices = sorted({(window.start, window.end) for window in store.requests[1:]})
+    assert (slices[0][0], slices[-1][1]) == (DAY.start, DAY.end)
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(slices))
 
 
-@pytest.mark.parametrize("name", ["evenly", "by chance"])
-def test_a_tenth_more_requests_is_enough_where_messages_come_evenly(name: str) -> None:
+@pytest.mark.parametrize("name", ["evenly", "at random"])
+def test_evenly_distributed_messages_cost_at_most_a_tenth_more_requests(name: str) -> None:
     store = Store(TIMES[name], newest_first)
     read_all(store, 4)
     assert len(store.requests) <= 1.1 * 3_000 / PER_PAGE + 1
 
 
 @pytest.mark.parametrize("times", TIMES.values(), ids=TIMES)
-def test_campaigns_and_quiet_times_cost_some_dozens_of_requests_more(times: list[datetime]) -> None:
+def test_campaigns_and_quiet_times_cost_at_most_fifty_more_requests(times: list[datetime]) -> None:
     store = Store(times, newest_first)
     read_all(store, 4)
     assert len(store.requests) <= 1.1 * len(times) / PER_PAGE + 50

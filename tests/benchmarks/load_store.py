@@ -22,11 +22,11 @@ UNLIMITED = 1_000_000
 class Counters(NamedTuple):
     """What the store was asked.
 
-    :param spans: lists of messages of which the first page was asked for.
+    :param slices: lists of messages of which the first page was requested.
     """
 
     pages: int
-    spans: int
+    slices: int
     logins: int
     refusals: int
 

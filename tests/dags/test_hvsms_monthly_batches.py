@@ -12,12 +12,12 @@ from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from tests.conftest import Warehouse
 from tests.dags.conftest import RunExample
 
-END = datetime(2026, 10, 1, tzinfo=UTC)
+END = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A store whose last three days are the end of September."""
+    """A store whose last three days are the end of January."""
     with Sandbox(Settings(messages=300, days=3, end=END, light=10_000, auth=1_000)) as sandbox:
         yield sandbox
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,8 +21,12 @@ import requests
 
 from tests.end_to_end import session_keeper
 from tests.end_to_end.session_keeper import SessionKeeper
+from tests.support.ports import free_port
 
 CHECKOUT = Path(__file__).parents[2]
+
+# Airflow 3.3 brought the state of assets; before, a watcher that starts again begins from now.
+KEEPS_PLACE = tuple(map(int, version("apache-airflow").split(".")[:2])) >= (3, 3)
 
 # What takes longest to start comes first.
 COMPONENTS: dict[str, list[str]] = {
@@ -51,11 +56,13 @@ class RunningAirflow:
         self.home = home
         self._connections = connections
         self._components = components
-        self._port = _free_port()
+        self._port = free_port()
         self._environment = {**_inherited(), **_settings(home, dags, self._port), **environment}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy between a test and its Airflow
+        # The API server closes a connection that was idle for a while, though the next request may be under way.
+        self._http.headers["Connection"] = "close"
 
     def __enter__(self) -> RunningAirflow:
         with ExitStack() as stack:
@@ -100,7 +107,7 @@ class RunningAirflow:
         self._processes[component] = process
 
     def kill(self, component: str) -> None:
-        """Let a component and all its children end at once, as by `kill -9`."""
+        """Kill a component and all its children, as by `kill -9`."""
         self._end(component, session_keeper.kill)
 
     def stop(self, component: str) -> None:
@@ -109,14 +116,19 @@ class RunningAirflow:
 
     def unpause(self, dag_id: str) -> None:
         """Unpause a DAG, once the DAG processor has read it."""
-        self.wait_until(lambda: self._knows(dag_id), 60, f"the DAG {dag_id} is known")
+        self.wait_until(lambda: self._knows(dag_id), 120, f"the DAG {dag_id} is known")
         self._call("PATCH", f"dags/{quote(dag_id)}", {"is_paused": False})
 
     def trigger(
         self, dag_id: str, *, logical_date: datetime | None = None, conf: Mapping[str, Any] | None = None
     ) -> str:
         """Start a run and return its id. Without a logical date the run has no data interval."""
-        body = {"logical_date": logical_date and logical_date.isoformat(), "conf": dict(conf or {})}
+        # With an id of its own, a request that is made again starts no second run.
+        body = {
+            "dag_run_id": f"test__{uuid.uuid4()}",
+            "logical_date": logical_date and logical_date.isoformat(),
+            "conf": dict(conf or {}),
+        }
         return str(self._call("POST", f"dags/{quote(dag_id)}/dagRuns", body)["dag_run_id"])
 
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
@@ -145,11 +157,13 @@ class RunningAirflow:
 
         That can take five seconds more. A task that was resumed before would be taken for one that died.
         """
-        heard = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id},"
-        self.wait_until(
-            lambda: self.task_states(dag_id, run_id).get(task_id) == "deferred" and heard in self.log_of("scheduler"),
-            60, f"{task_id} of {run_id} is deferred",
-        )  # fmt: skip
+        finished = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id},"
+
+        def is_deferred() -> bool:
+            state = self.task_states(dag_id, run_id).get(task_id)
+            return state == "deferred" and finished in self.log_of("scheduler")
+
+        self.wait_until(is_deferred, 120, f"{task_id} of {run_id} is deferred")
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         path = f"{_run(dag_id, run_id)}/taskInstances/{quote(task_id)}/xcomEntries/{quote(key)}"
@@ -164,8 +178,16 @@ class RunningAirflow:
         events: list[dict[str, Any]] = self._call("GET", "assets/events?order_by=timestamp")["asset_events"]
         return events
 
+    def asset_state(self, name: str) -> dict[str, Any]:
+        """What the state store of an asset holds; empty before Airflow 3.3."""
+        if not KEEPS_PLACE:
+            return {}
+        [asset] = [one for one in self._call("GET", "assets?limit=100")["assets"] if one["name"] == name]
+        entries = self._call("GET", f"assets/{asset['id']}/state-store")["asset_state_store"]
+        return {entry["key"]: entry["value"] for entry in entries}
+
     def is_healthy(self) -> bool:
-        """Whether the API server answers and has heard of all other components lately."""
+        """Whether the API server answers and has a recent heartbeat of all other components."""
         try:
             health = self._call("GET", "monitor/health")
         except requests.ConnectionError:
@@ -217,12 +239,12 @@ class RunningAirflow:
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         response = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, timeout=30)
-        for _ in range(10 if method == "GET" else 0):
+        for _ in range(10):
             # With SQLite the API server answers 500 now and then, while another process writes.
             if response.status_code < 500:
                 break
             time.sleep(0.5)
-            response = self._http.request(method, f"{self.url}/api/v2/{path}", timeout=30)
+            response = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, timeout=30)
         assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
         return response.json()
 
@@ -281,12 +303,6 @@ def _settings(home: Path, dags: Path, port: int) -> dict[str, str]:
         "no_proxy": "127.0.0.1",
         "PYTHONPATH": os.pathsep.join([str(dags), str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _run(dag_id: str, run_id: str) -> str:

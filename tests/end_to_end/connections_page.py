@@ -23,7 +23,7 @@ ARGUMENTS = (
     "--headless=new", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--window-size=1300,1900",
 )  # fmt: skip
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 T = TypeVar("T")
 
@@ -63,10 +63,10 @@ class ConnectionsPage:
         self._click(f"//*[@role='option'][normalize-space()='{connection_type}']")
 
     def edit(self, conn_id: str) -> None:
-        """Open the form of a saved connection."""
+        """Open the form of a saved connection with a JWT, and wait until the form has filled in the extra too."""
         self._open()
         self._click(_in_row(conn_id, "Edit Connection"))
-        self._find("//input[@name='connection_id']")
+        self._wait(lambda: self.text_of("jwt_token"))
 
     def show(self, section: str) -> None:
         """Unfold a section of the form, as "Extra Fields"."""
@@ -115,8 +115,11 @@ class ConnectionsPage:
 
     def _click(self, path: str) -> None:
         def click() -> bool:
-            self._driver.find_element(By.XPATH, path).click()
-            return True
+            element = self._driver.find_element(By.XPATH, path)
+            if element.is_enabled():
+                element.click()
+                return True
+            return False
 
         self._wait(click)
 
@@ -125,7 +128,7 @@ class ConnectionsPage:
 
     def _wait(self, attempt: Callable[[], T]) -> T:
         """Repeat what a page that is still changing does not allow yet."""
-        waiting = WebDriverWait(self._driver, PATIENCE, 0.1, ignored_exceptions=[WebDriverException])
+        waiting = WebDriverWait(self._driver, TIMEOUT, 0.1, ignored_exceptions=[WebDriverException])
         return waiting.until(lambda _: attempt())
 
 

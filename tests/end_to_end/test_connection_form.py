@@ -115,7 +115,7 @@ def test_a_switch_that_was_turned_on_stays_on_until_it_is_turned_off(page: Conne
     [
         ("wrong_secret", "the client id (the connection's login) or the client secret (its password) is wrong"),
         ("wrong_jwt", "jwt_token in the connection's extra is not valid for this app"),
-        ("wrong_host", "no whole answer from http://127.0.0.1:1: "),
+        ("wrong_host", "no complete response from http://127.0.0.1:1: "),
         ("masked", "jwt_token in the extra is '***'"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from tests.end_to_end.airflow_processes import RunningAirflow
+from tests.end_to_end.following import wait_until_followed
 
 DAGS = """
 from airflow.sdk import DAG, Asset, AssetWatcher, task
@@ -51,19 +52,21 @@ def airflow_connections(store: Sandbox) -> dict[str, Any]:
     return {"hvsms_default": store.airflow_connection}
 
 
+@pytest.fixture(scope="module")
+def airflow_environment() -> dict[str, str]:
+    """Both DAGs run from the start, so that both assets are watched from the same moment on."""
+    return {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False"}
+
+
 def test_two_assets_with_equal_watchers_each_get_an_event_for_each_batch(
     running_airflow: RunningAirflow, store: Sandbox
 ) -> None:
     airflow = running_airflow
-    for dag_id in ("first", "second"):
-        airflow.unpause(dag_id)
-    airflow.wait_until(lambda: store.counters.requests["batches"] > 4, 60, "the watcher looks at batches")
-    looks = store.counters.requests["batches"]
-    airflow.wait_until(lambda: store.counters.requests["batches"] > looks + 10, 60, "both assets are watched")
+    wait_until_followed(airflow, store, "first_asset", "second_asset")
     batch_ids = [store.store.start_batch(size=3, seconds=0, rejected=0) for _ in range(2)]
-    airflow.wait_until(lambda: len(airflow.asset_events()) >= 4, 60, "there are two events for each asset")
+    airflow.wait_until(lambda: len(airflow.asset_events()) >= 4, 120, "there are two events for each asset")
     seen = sorted((event["name"], event["extra"]["payload"]["id"]) for event in airflow.asset_events())
     assert seen == sorted((f"{name}_asset", one) for name in ("first", "second") for one in batch_ids)
     for dag_id in ("first", "second"):
-        airflow.wait_until(lambda: "success" in airflow.runs(dag_id).values(), 60, f"{dag_id} ran")  # noqa: B023 - it is over in the loop
+        airflow.wait_until(lambda: "success" in airflow.runs(dag_id).values(), 120, f"{dag_id} ran")  # noqa: B023 - it is over in the loop
     assert "concrete inlets" not in airflow.log_of("triggerer")

@@ -189,7 +189,7 @@ def test_the_test_button_says_that_all_is_well(sandbox: Sandbox, hvsms_connectio
         ({"password": "wrong"}, "client secret"),
         ({"extra": {"jwt_token": "x.y.z"}}, "jwt_token"),
         ({"extra": {}}, "both missing"),
-        ({"host": "http://127.0.0.1:1"}, "no whole answer from http://127.0.0.1:1: "),
+        ({"host": "http://127.0.0.1:1"}, "no complete response from http://127.0.0.1:1: "),
         ({"host": "http://127.0.0.1:1"}, "check the connection's host"),
     ],
 )
@@ -229,17 +229,27 @@ def test_the_test_button_does_not_wait_for_the_end_of_a_penalty(sandbox: Sandbox
     assert sandbox.counters.answers[429] == 1
 
 
+def test_the_test_button_logs_in_once_when_its_token_is_rejected(
+    sandbox: Sandbox, hvsms_connection: Connection
+) -> None:
+    sandbox.faults.add(Fault.unauthorized(), times=None, path="/messages")
+    worked, message = HvsmsHook().test_connection()
+    assert not worked
+    assert re.search("401 .*Rejected tokens: 1. The service keeps about five sessions", message)
+    assert (sum(sandbox.counters.logins.values()), sandbox.counters.reads) == (1, 1)
+
+
 def test_dates_may_be_iso_8601_with_a_time_zone(sandbox: Sandbox, hvsms_connection: Connection) -> None:
     dates = {name: moment.isoformat() for name, moment in history(sandbox).items()}
     assert len(list(HvsmsHook().iter_messages(**dates))) == 3_000
     assert len(list(HvsmsHook().iter_batches(**dates))) == len(sandbox.store.batches)
 
 
-@pytest.mark.parametrize("date", ["2026-11-01T00:00:00", "yesterday", 7])
+@pytest.mark.parametrize("date", ["2026-11-01T00:00:00", "yesterday", 7, "0001-01-01T00:00:00+05:00"])
 def test_a_date_that_cannot_be_used_is_refused_in_words(
     sandbox: Sandbox, hvsms_connection: Connection, date: Any
 ) -> None:
-    with pytest.raises(InvalidRequest, match="date_from .*(has no time zone|no date and time)"):
+    with pytest.raises(InvalidRequest, match="date_from .*(has no time zone|no date and time|outside the years)"):
         HvsmsHook().get_statuses(date_from=date, date_to="2026-11-02T00:00:00Z")
 
 

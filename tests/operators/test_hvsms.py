@@ -121,16 +121,40 @@ def test_a_batch_id_that_is_the_text_of_a_summary_is_refused_in_words(
 ) -> None:
     task = get_statuses(batch_id="{{ ti.xcom_pull('batches') }}")
     task.batch_id = rendered
-    with pytest.raises(AirflowFailException, match=r"batch_id is .*(\.expand|must name one)"):
+    with pytest.raises(AirflowFailException, match=r"batch_id is .*(\.expand|is not an id)"):
         task.execute(context)
 
 
-@pytest.mark.parametrize("nothing", ["", None])
+@pytest.mark.parametrize("several", [["one"], [{"id": "one"}, {"id": "other"}], ("one", "other")])
+def test_a_list_of_batches_where_one_is_meant_says_to_map_over_it(sandbox: Sandbox, context: Any, several: Any) -> None:
+    task = get_statuses(batch_id="{{ ti.xcom_pull('batches') }}")
+    task.batch_id = several
+    with pytest.raises(AirflowFailException, match=r"batch_id is a list .*\.expand") as error:
+        task.execute(context)
+    assert "rendered to nothing" not in str(error.value)
+
+
+@pytest.mark.parametrize("arguments", [{"phone_numbers": 16505550100}, {"phone_numbers": 1.5}])
+def test_a_phone_number_that_is_no_text_is_refused_in_words(arguments: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="phone_numbers must be a list of strings"):
+        get_statuses(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [({"from_number": 16505550100}, "from_number is not a phone number"), ({"statuses": 5}, "statuses is 5; .*a list")],
+)
+def test_a_filter_of_batches_that_is_no_text_is_refused_in_words(arguments: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidRequest, match=complaint):
+        list_batches(**arguments)
+
+
+@pytest.mark.parametrize("empty", ["", None])
 def test_a_mapped_task_without_a_batch_id_fails_at_once(
-    sandbox: Sandbox, context: Any, airflow_database: None, nothing: Any
+    sandbox: Sandbox, context: Any, airflow_database: None, empty: Any
 ) -> None:
     with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-        mapped = HvsmsGetStatusesOperator.partial(task_id="statuses").expand(batch_id=[nothing])
-    task = mapped.unmap({"batch_id": nothing})
+        mapped = HvsmsGetStatusesOperator.partial(task_id="statuses").expand(batch_id=[empty])
+    task = mapped.unmap({"batch_id": empty})
     with pytest.raises(AirflowFailException, match="batch_id is .*rendered to nothing"):
         task.execute(context)

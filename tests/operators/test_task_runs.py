@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
+from tests.api.canned_server import login_only_server
 
 DAGS = Path(__file__).parent / "dags"
 
@@ -24,13 +24,17 @@ DAGS = Path(__file__).parent / "dags"
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of an Airflow in which the DAG `tasks` ran once, at log level DEBUG; `log` is what it wrote."""
     home = tmp_path_factory.mktemp("airflow")
-    with Sandbox(Settings(messages=1)) as dropping, Sandbox(Settings(messages=1)) as answering:
+    with (
+        Sandbox(Settings(messages=1)) as dropping,
+        Sandbox(Settings(messages=1)) as answering,
+        login_only_server() as refusing,
+    ):
         dropping.faults.add(Fault.drop(), times=None, path="/statuses")
         connections = {
             "hvsms_default": answering.airflow_connection,
             "answered": answering.airflow_connection,
             "dropped": dropping.airflow_connection,
-            "refused": {**answering.airflow_connection, "host": f"http://127.0.0.1:{unused_port()}"},
+            "refused": {**answering.airflow_connection, "host": refusing},
             "warehouse": {"conn_type": "sqlite", "host": str(home / "warehouse.sqlite")},
         }
         environment = {
@@ -44,13 +48,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with (home / "log").open("w") as log:
             subprocess.run([sys.executable, DAGS / "tasks.py"], check=True, env=environment, stdout=log, stderr=log)
     return home
-
-
-def unused_port() -> int:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port: int = closed.getsockname()[1]
-        return port
 
 
 def tries(home: Path, task_id: str) -> list[tuple[Any, ...]]:
@@ -90,6 +87,7 @@ def test_no_log_of_a_task_holds_a_phone_number_that_it_asked_for(ran: Path) -> N
         "failed", "failed", "success",
     ]  # fmt: skip
     assert "ServiceUnavailable" in log
+    assert re.search(r"GET /restapi/v1\.0/account/~/a2p-sms/statuses .*Connection refused", log)
     assert "6505550177" not in log
 
 

@@ -47,7 +47,7 @@ class Client:
     everything: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.connection = http.client.HTTPConnection(str(urlsplit(self.sandbox.url).netloc), timeout=10)
+        self.connection = http.client.HTTPConnection(str(urlsplit(self.sandbox.url).netloc), timeout=60)
 
     def send(self, method: str, target: str, body: str | None = None, headers: dict[str, str] | None = None) -> Reply:
         self.connection.request(method, target, body, headers or {})

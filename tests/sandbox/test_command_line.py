@@ -59,7 +59,7 @@ def test_the_command_stops_cleanly_and_prints_its_counters(number: signal.Signal
         with urllib.request.urlopen(f"{connection['host']}/sandbox/health", timeout=5) as answer:
             assert answer.status == 200
         process.send_signal(number)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     assert json.loads(output.partition("Counters:")[2])["refused"] == 0
     assert connection["conn_type"] == "hvsms"

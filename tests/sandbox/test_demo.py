@@ -14,7 +14,7 @@ import pytest
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     folder = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "airflow_provider_hvsms.sandbox", "demo"]
-    return folder, subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    return folder, subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
 
 
 def test_the_demo_loads_three_days_and_prints_them(

@@ -6,20 +6,25 @@ import asyncio
 import json
 import threading
 import time
+from collections import UserList
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     TaskDeferred,
 )
 
 from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequest
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
+from airflow_provider_hvsms.sandbox.http.response import Response
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor, HvsmsIntervalBatchesSensor
 from tests.support.history import DAY, last_day
 
@@ -122,7 +127,7 @@ def test_a_poke_that_the_service_cannot_answer_is_one_too_early(
     assert batch_sensor(batch_id=batch_id).execute(context)[0]["status"] == "Completed"
 
 
-@pytest.mark.parametrize("rendered", ["", "None", None, [], ["a", ""]])
+@pytest.mark.parametrize("rendered", ["", "None", None, [], ["a", ""], [["a"]], [[{"id": "a"}]]])
 def test_an_id_that_renders_to_nothing_fails_at_once(sandbox: Sandbox, context: Any, rendered: Any) -> None:
     for deferrable in (False, True):
         sensor = batch_sensor(batch_id="{{ params.x }}", deferrable=deferrable)
@@ -130,6 +135,14 @@ def test_an_id_that_renders_to_nothing_fails_at_once(sandbox: Sandbox, context: 
         with pytest.raises(AirflowFailException, match="batch_id is"):
             sensor.execute(context)
     assert sandbox.counters.reads == 0
+
+
+def test_batches_may_come_as_another_tasks_lazy_sequence(sandbox: Sandbox, context: Any) -> None:
+    batch_ids = [sandbox.store.start_batch(size=10, seconds=0) for _ in range(2)]
+    lazy: Any = UserList({"id": batch_id, "status": "Processing"} for batch_id in batch_ids)
+    sensor = batch_sensor(batch_id="{{ params.x }}")
+    sensor.batch_id = lazy
+    assert [batch["id"] for batch in sensor.execute(context)] == batch_ids
 
 
 @pytest.mark.parametrize(
@@ -149,7 +162,7 @@ def test_what_cannot_be_meant_is_refused_when_the_dag_is_parsed(arguments: dict[
 
 
 def test_a_deferrable_sensor_asks_nothing_in_the_worker(sandbox: Sandbox, context: Any) -> None:
-    """A thousand of them at once would otherwise log in a thousand times."""
+    """A thousand concurrent sensors would otherwise log in a thousand times."""
     sensor = batch_sensor(batch_id="b", deferrable=True)
     with pytest.raises(TaskDeferred) as deferral:
         sensor.execute(context)
@@ -234,20 +247,22 @@ def test_an_interval_can_be_waited_for_in_the_triggerer(sandbox: Sandbox, contex
 
 
 def test_a_deferred_interval_that_is_not_over_is_looked_at_when_it_is(sandbox: Sandbox, context: Any) -> None:
-    now = datetime.now(UTC)
-    soon: Any = {"data_interval_start": now - DAY, "data_interval_end": now + timedelta(seconds=0.5)}
-    sensor = interval_sensor(deferrable=True, from_number="+1000")
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    soon: Any = {"data_interval_start": end - DAY, "data_interval_end": end}
+    sensor = interval_sensor(deferrable=True, from_number="+1000", timeout=7200)
     with pytest.raises(TaskDeferred) as deferral:
         sensor.execute(soon)
-    assert resume(sensor, deferral.value, soon) == []
-    assert datetime.now(UTC) >= soon["data_interval_end"]
+    assert deferral.value.trigger.not_before == end.isoformat()
+    assert sandbox.counters.reads == 0
+    with time_machine.travel(end, tick=True):
+        assert resume(sensor, deferral.value, soon) == []
 
 
 @pytest.mark.parametrize("mode", [{"soft_fail": True}, {"never_fail": True}])
 def test_fail_modes_count_in_the_worker_of_a_deferrable_sensor_too(
     sandbox: Sandbox, context: Any, mode: dict[str, bool]
 ) -> None:
-    sensor = batch_sensor(batch_id="{{ nothing }}", deferrable=True, **mode)
+    sensor = batch_sensor(batch_id="{{ missing }}", deferrable=True, **mode)
     sensor.batch_id = ""
     with pytest.raises(AirflowSkipException, match="batch_id"):
         sensor.execute(context)
@@ -258,6 +273,31 @@ def test_fail_modes_count_in_the_worker_of_a_deferrable_sensor_too(
     context["data_interval_start"] = context["data_interval_end"]
     with pytest.raises(AirflowSkipException, match="data interval is empty"):
         interval_sensor(deferrable=True, **mode).execute(context)
+
+
+@pytest.mark.parametrize("mode", [{"soft_fail": True}, {"never_fail": True}])
+def test_fail_modes_count_when_the_worker_of_a_deferrable_sensor_takes_too_long(
+    sandbox: Sandbox, context: Any, mode: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensor = interval_sensor(deferrable=True, **mode)
+
+    def take_too_long(*_: Any) -> Any:
+        raise AirflowTaskTimeout("Timeout")
+
+    monkeypatch.setattr(sensor, "find_batches", take_too_long)
+    with pytest.raises(AirflowSkipException):
+        sensor.execute(context)
+
+
+def test_a_batch_on_two_pages_is_returned_once(sandbox: Sandbox, context: Any) -> None:
+    def twice(make: Callable[[], Response], wait: Any) -> Response:
+        answer = make()
+        content = json.loads(answer.body)
+        return replace(answer, body=json.dumps({**content, "records": 2 * content["records"]}).encode())
+
+    once = interval_sensor().execute(context)
+    sandbox.faults.add(Fault(twice), path="/batches")
+    assert interval_sensor().execute(context) == once != []
 
 
 def test_a_deferred_interval_sensor_waits_its_interval_before_it_looks_again(sandbox: Sandbox, context: Any) -> None:

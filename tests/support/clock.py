@@ -1,4 +1,4 @@
-"""Time that passes only when it is told to."""
+"""A clock for tests, which stands still until `sleep` is called."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_overlapping_windows_at_once_in_two_processes_are_each_exact(
         for number, interval in enumerate(intervals)
     ]
     for process in both:
-        process.join(timeout=60)
+        process.join(timeout=300)
     assert [process.exitcode for process in both] == [0, 0]
     for number, (start_, end_) in enumerate(intervals):
         for operator in OPERATORS:

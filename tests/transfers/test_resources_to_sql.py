@@ -1,4 +1,4 @@
-"""Each resource reaches its table: exactly, again and again, at once, or not at all."""
+"""Each resource reaches its table: exactly, repeatedly, concurrently, or not at all."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_overlapping_windows_at_once_in_two_processes_give_the_same_tables(
     }
     both = [processes.start(operators, interval) for interval in intervals]
     for process in both:
-        process.join(timeout=60)
+        process.join(timeout=300)
     assert [process.exitcode for process in both] == [0, 0]
     tables = {operator: f'"{operator.__name__}"' for operator in OPERATORS}
     unstamped = {

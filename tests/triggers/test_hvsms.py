@@ -5,18 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.transport import TimeLimits
+from airflow_provider_hvsms.hooks.client_settings import ClientSettings
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
+from airflow_provider_hvsms.sandbox.http.response import Response
+from airflow_provider_hvsms.triggers import batch_watch
+from airflow_provider_hvsms.triggers.batch_watch import PollInterval, Wait
 from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchCompletedEventTrigger, HvsmsBatchTrigger
 from airflow_provider_hvsms.triggers.newest import newest_of
 from tests.support.waiting import wait_for
@@ -50,6 +58,64 @@ def run_all(*triggers: HvsmsBatchTrigger, meanwhile: Callable[[], Any] = lambda:
 def wait_for_looks(sandbox: Sandbox, number: int) -> None:
     seen = sandbox.counters.reads
     wait_for(lambda: sandbox.counters.reads >= seen + number)
+
+
+def held(released: threading.Event) -> Fault:
+    """The proper answer, once it is released."""
+
+    def spoil(make: Callable[[], Response], wait: Callable[[float], object]) -> Response:
+        assert released.wait(10), "it was not released"
+        return make()
+
+    return Fault(spoil)
+
+
+@contextlib.contextmanager
+def looks_of_followers() -> Iterator[Callable[[], None]]:
+    """Gives what waits until a trigger for assets is done with a look that began from then on."""
+    done: list[datetime] = []
+
+    async def recorded(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for look in newest_of(stream):
+            yield look
+            done.append(look[0])
+
+    def wait_for_one() -> None:
+        now = datetime.now(UTC)
+        wait_for(lambda: bool(done) and done[-1] > now)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airflow_provider_hvsms.triggers.hvsms.newest_of", recorded)
+        yield wait_for_one
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> dict[Wait, list[float]]:
+    """When each wait was looked at, in seconds of the watch's clock."""
+    looks: dict[Wait, list[float]] = {}
+    plan = Wait.plan
+
+    def recorded(wait: Wait, looked_at: float, epoch: float) -> None:
+        looks.setdefault(wait, []).append(looked_at)
+        plan(wait, looked_at, epoch)
+
+    monkeypatch.setattr(Wait, "plan", recorded)
+    return looks
+
+
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch) -> list[Wait]:
+    """The waits that have joined a watch."""
+    joined: list[Wait] = []
+    join = batch_watch.join_watch
+
+    def recorded(settings: ClientSettings, wait: Wait) -> batch_watch.BatchWatch:
+        watch = join(settings, wait)
+        joined.append(wait)
+        return watch
+
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms.join_watch", recorded)
+    return joined
 
 
 @pytest.fixture
@@ -104,12 +170,12 @@ def test_many_triggers_share_one_login_and_one_request_a_poll(sandbox: Sandbox) 
     batch_ids = [sandbox.store.start_batch(size=10, seconds=None) for _ in range(100)]
 
     def watch_and_complete() -> None:
-        wait_for(lambda: sandbox.counters.requests["batches"] >= 4)
+        wait_for(lambda: sandbox.counters.requests["batches"] >= 3)
         assert sandbox.counters.requests["batch"] <= 3, "only those that were alone at the beginning"
         for batch_id in batch_ids:
             sandbox.store.complete_batch(batch_id)
 
-    triggers = [trigger(batch_id, poll_interval=0.3) for batch_id in batch_ids]
+    triggers = [trigger(batch_id, poll_interval=1) for batch_id in batch_ids]
     events = run_all(*triggers, meanwhile=watch_and_complete)
     assert [event["batches"][0]["id"] for event in events] == batch_ids
     assert sum(sandbox.counters.logins.values()) == 1
@@ -151,29 +217,31 @@ def test_the_last_trigger_that_is_cancelled_ends_the_session(sandbox: Sandbox) -
     wait_for(lambda: sandbox.counters.revokes == 1)
 
 
-def test_each_trigger_gets_its_own_interval(sandbox: Sandbox) -> None:
+def test_each_trigger_gets_its_own_interval(sandbox: Sandbox, looks: dict[Wait, list[float]]) -> None:
     quick, slow = (sandbox.store.start_batch(size=10, seconds=None) for _ in range(2))
 
     def watch() -> None:
         wait_for(lambda: sandbox.counters.reads >= 12)
-        paths = [entry.path for entry in sandbox.counters.log]
-        assert sum(path.endswith(slow) for path in paths) <= 2
         sandbox.store.complete_batch(quick)
         sandbox.store.complete_batch(slow)
 
     run_all(trigger(quick), trigger(slow, poll_interval=0.9), meanwhile=watch)
+    slow_looks, quick_looks = sorted(looks.values(), key=len)
+    assert len(quick_looks) > len(slow_looks)
+    assert all(later - earlier > 0.8 for earlier, later in itertools.pairwise(slow_looks))
 
 
-def test_an_interval_may_double(sandbox: Sandbox) -> None:
+def test_an_interval_may_double(sandbox: Sandbox, looks: dict[Wait, list[float]]) -> None:
     batch_id = sandbox.store.start_batch(size=10, seconds=None)
 
     def watch() -> None:
         wait_for(lambda: sandbox.counters.reads >= 5)
-        times = [entry.time for entry in sandbox.counters.log]
-        assert times[4] - times[3] > 2 * (times[1] - times[0])
         sandbox.store.complete_batch(batch_id)
 
     run_all(trigger(batch_id, poll_interval=0.02, longest_poll_interval=10), meanwhile=watch)
+    [times] = looks.values()
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert all(gap > 0.9 * 0.02 * 2**looks_before for looks_before, gap in enumerate(gaps))
 
 
 def test_an_unknown_batch_fails_its_own_trigger_only(sandbox: Sandbox) -> None:
@@ -217,10 +285,17 @@ def test_while_the_service_is_down_no_trigger_is_lost_and_the_log_says_so_once(
 
 
 def test_wrong_credentials_end_all_triggers_with_that_message(
-    sandbox: Sandbox, hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch, joined: list[Wait]
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps({**hvsms_connection, "password": "wrong"}))
-    events = run_all(trigger("one"), trigger("two"), trigger("three"))
+    set_connection(monkeypatch, {**hvsms_connection, "password": "wrong"})
+    released = threading.Event()
+    sandbox.faults.add(held(released), path="token")
+
+    def release() -> None:
+        wait_for(lambda: len(joined) == 3)
+        released.set()
+
+    events = run_all(trigger("one"), trigger("two"), trigger("three"), meanwhile=release)
     assert all("client secret" in event["message"] for event in events)
     assert sandbox.counters.failed_logins == 1
 
@@ -245,9 +320,12 @@ def test_an_id_that_the_service_refuses_fails_its_own_trigger_only(sandbox: Sand
     assert (failed["status"], succeeded["status"]) == ("error", "success")
 
 
-def test_one_watch_has_one_thread_also_when_members_come_and_go_during_a_look(sandbox: Sandbox) -> None:
+def test_one_watch_has_one_thread_also_when_members_come_and_go_during_a_look(
+    sandbox: Sandbox, joined: list[Wait]
+) -> None:
     first, second = (sandbox.store.start_batch(size=10, seconds=None) for _ in range(2))
-    sandbox.faults.add(Fault.slow(0.5), path="/batches/")
+    released = threading.Event()
+    sandbox.faults.add(held(released), path="/batches/")
 
     async def story() -> Any:
         going = asyncio.create_task(first_event(trigger(first)))
@@ -256,8 +334,9 @@ def test_one_watch_has_one_thread_also_when_members_come_and_go_during_a_look(sa
         with contextlib.suppress(asyncio.CancelledError):
             await going
         staying = asyncio.create_task(first_event(trigger(second)))
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(wait_for, lambda: len(joined) == 2)
         assert sum(thread.name == "hvsms-batch-watch" for thread in threading.enumerate()) == 1
+        released.set()
         sandbox.store.complete_batch(second)
         return await asyncio.wait_for(staying, timeout=10)
 
@@ -313,11 +392,10 @@ def following(store: StateStore | None = None, **arguments: Any) -> HvsmsBatchCo
 
 def follow(
     trigger: HvsmsBatchCompletedEventTrigger,
-    sandbox: Sandbox,
     *steps: Callable[[], Any],
     before: Callable[[], Any] = lambda: None,
 ) -> list[Any]:
-    """The events while the steps are done one after the other, each seen by two more looks."""
+    """The events while the steps are done one after the other, each followed by a look."""
     events: list[Any] = []
 
     async def collect() -> None:
@@ -326,13 +404,13 @@ def follow(
 
     async def story() -> None:
         task = asyncio.create_task(collect())
-        for step in (before, *steps):
-            await asyncio.to_thread(step)
-            await asyncio.to_thread(wait_for_looks, sandbox, 2)
-        await asyncio.sleep(0.1)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        with looks_of_followers() as wait_for_a_look:
+            for step in (before, *steps):
+                await asyncio.to_thread(step)
+                await asyncio.to_thread(wait_for_a_look)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     asyncio.run(story())
     return events
@@ -344,7 +422,6 @@ def test_each_batch_that_completes_from_now_on_is_an_event(sandbox: Sandbox) -> 
     first, second = (sandbox.store.start_batch(size=3, seconds=None, from_number="+16505550177") for _ in range(2))
     events = follow(
         following(),
-        sandbox,
         lambda: sandbox.store.complete_batch(first),
         lambda: sandbox.store.complete_batch(second),
     )
@@ -357,20 +434,21 @@ def test_each_batch_that_completes_from_now_on_is_an_event(sandbox: Sandbox) -> 
 def test_a_restarted_trigger_neither_repeats_nor_misses_a_batch(sandbox: Sandbox) -> None:
     store = StateStore()
     first, second = (sandbox.store.start_batch(size=3, seconds=None) for _ in range(2))
-    before = follow(following(store), sandbox, lambda: sandbox.store.complete_batch(first))
+    before = follow(following(store), lambda: sandbox.store.complete_batch(first))
     sandbox.store.complete_batch(second)
-    after = follow(following(store), sandbox)
+    after = follow(following(store))
     assert [event["id"] for event in before + after] == [first, second]
-    assert follow(following(store), sandbox) == []
+    assert follow(following(store)) == []
 
 
 def test_without_a_state_store_a_restart_begins_from_now(sandbox: Sandbox) -> None:
     batch_id = sandbox.store.start_batch(size=3, seconds=None)
-    follow(following(), sandbox)
+    follow(following())
     sandbox.store.complete_batch(batch_id)
-    assert follow(following(), sandbox) == []
+    assert follow(following()) == []
 
 
+@pytest.mark.usefixtures("_events_leave_at_once")
 def test_only_the_senders_batches_are_events(sandbox: Sandbox) -> None:
     other, own = (sandbox.store.start_batch(size=3, seconds=None, from_number=f"+1650555000{n}") for n in range(2))
 
@@ -378,7 +456,7 @@ def test_only_the_senders_batches_are_events(sandbox: Sandbox) -> None:
         sandbox.store.complete_batch(other)
         sandbox.store.complete_batch(own)
 
-    assert [event["id"] for event in follow(following(from_number="+16505550001"), sandbox, complete)] == [own]
+    assert [event["id"] for event in follow(following(from_number="+16505550001"), complete)] == [own]
 
 
 def test_triggers_with_the_same_arguments_share_one_stream() -> None:
@@ -395,25 +473,29 @@ def test_following_goes_on_when_the_connection_is_mended(
     batch_id = sandbox.store.start_batch(size=3, seconds=None)
 
     async def story() -> Any:
-        task = asyncio.create_task(first_event(following()))
-        await asyncio.to_thread(wait_for, lambda: sandbox.counters.failed_logins >= 1)
-        monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(hvsms_connection))
-        await asyncio.to_thread(wait_for, lambda: sandbox.counters.reads >= 2)
-        sandbox.store.complete_batch(batch_id)
-        return await asyncio.wait_for(task, timeout=10)
+        with looks_of_followers() as wait_for_a_look:
+            task = asyncio.create_task(first_event(following()))
+            await asyncio.to_thread(wait_for, lambda: sandbox.counters.failed_logins >= 1)
+            set_connection(monkeypatch, hvsms_connection)
+            await asyncio.to_thread(wait_for_a_look)
+            sandbox.store.complete_batch(batch_id)
+            return await asyncio.wait_for(task, timeout=10)
 
     assert asyncio.run(story())["id"] == batch_id
 
 
 def test_a_trigger_made_after_the_connection_was_corrected_does_not_wait_with_the_others(
-    sandbox: Sandbox, hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox,
+    hvsms_connection: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     batch_id = sandbox.store.start_batch(size=10, seconds=0)
     set_connection(monkeypatch, {**hvsms_connection, "host": "http://127.0.0.1:1"})
 
     async def story() -> Any:
         stuck = asyncio.create_task(first_event(trigger(batch_id)))
-        await asyncio.sleep(0.5)
+        await asyncio.to_thread(wait_for, lambda: "cannot be looked at now" in caplog.text)
         set_connection(monkeypatch, hvsms_connection)
         event = await asyncio.wait_for(first_event(trigger(batch_id)), timeout=10)
         stuck.cancel()
@@ -430,11 +512,13 @@ def test_a_refused_login_is_tried_once_more_with_what_the_connection_says_by_the
 ) -> None:
     set_connection(monkeypatch, {**hvsms_connection, "password": "rotated away"})
     batch_id = sandbox.store.start_batch(size=10, seconds=0)
-    sandbox.faults.add(Fault.slow(0.5), path="token")
+    released = threading.Event()
+    sandbox.faults.add(held(released), path="token")
 
     def rotate() -> None:
         wait_for(lambda: sandbox.faults.pending == 0)
         set_connection(monkeypatch, hvsms_connection)
+        released.set()
 
     [event] = run_all(trigger(batch_id), meanwhile=rotate)
     assert event["status"] == "success"
@@ -477,8 +561,7 @@ def test_following_learns_of_a_corrected_host(
         set_connection(monkeypatch, hvsms_connection)
 
     assert [
-        event["id"]
-        for event in follow(following(), sandbox, lambda: sandbox.store.complete_batch(batch_id), before=correct)
+        event["id"] for event in follow(following(), lambda: sandbox.store.complete_batch(batch_id), before=correct)
     ] == [batch_id]
 
 
@@ -518,7 +601,9 @@ def test_triggers_that_start_together_look_the_connection_up_once(
 
 
 @pytest.mark.parametrize("started_apart", [0.0, 0.03])
-def test_a_batch_is_looked_at_no_more_often_than_each_interval(sandbox: Sandbox, started_apart: float) -> None:
+def test_a_batch_is_looked_at_no_more_often_than_each_interval(
+    sandbox: Sandbox, looks: dict[Wait, list[float]], started_apart: float
+) -> None:
     batch_ids = [sandbox.store.start_batch(size=10, seconds=None) for _ in range(2)]
 
     async def story() -> None:
@@ -532,9 +617,47 @@ def test_a_batch_is_looked_at_no_more_often_than_each_interval(sandbox: Sandbox,
         await asyncio.gather(*tasks)
 
     asyncio.run(story())
-    for batch_id in batch_ids:
-        times = [entry.time for entry in sandbox.counters.log if entry.path.endswith(batch_id)]
-        assert len(times) - 2 <= (times[-1] - times[0]) / 0.1
+    for times in looks.values():
+        assert times[-1] - times[0] > (len(times) - 1.2) * 0.1
+
+
+@pytest.mark.parametrize("joined_at", [0.0, 0.08, 0.5, 0.95])
+def test_no_look_is_planned_earlier_than_an_interval_after_the_one_before(joined_at: float) -> None:
+    wait = Wait(["b"], PollInterval(first=1.0), lambda _: None)
+    wait.due = 100.0 + joined_at
+    due = [wait.due]
+    for _ in range(20):
+        wait.plan(looked_at=wait.due + 0.01, epoch=100.0)
+        due.append(wait.due)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(due)]
+    assert min(gaps) == pytest.approx(1.0)
+    assert gaps[1:] == pytest.approx([1.0] * 19), "and from the second on they keep to the interval"
+
+
+def test_while_the_service_is_down_no_wait_asks_more_often_than_its_interval(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.hooks.hvsms.TimeLimits", functools.partial(TimeLimits, tries=1))
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.batch_watch._MAX_PAUSE", 0.01)
+    batch_id = sandbox.store.start_batch(size=10, seconds=0)
+    sandbox.faults.add(Fault.server_error(503), times=3, path="/batches")
+    started = time.monotonic()
+    run_all(trigger(batch_id, poll_interval=0.4))
+    assert time.monotonic() - started > 3 * 0.4
+
+
+def test_waits_with_different_intervals_do_not_make_lists_reach_further_back(sandbox: Sandbox) -> None:
+    batch_ids = [[sandbox.store.start_batch(size=1, seconds=None) for _ in range(4)] for _ in range(2)]
+
+    def watch() -> None:
+        wait_for(lambda: sandbox.counters.requests["batches"] >= 8)
+        for batch_id in itertools.chain(*batch_ids):
+            sandbox.store.complete_batch(batch_id)
+
+    run_all(trigger(*batch_ids[0], poll_interval=0.1), trigger(*batch_ids[1], poll_interval=0.15), meanwhile=watch)
+    lists = [parse_qs(urlsplit(entry.path).query) for entry in sandbox.counters.log if "/batches?" in entry.path]
+    starts = [datetime.fromisoformat(query["dateFrom"][0]) for query in lists]
+    assert sum(datetime.now(UTC) - start > timedelta(days=1) for start in starts) <= 2, "the first of each"
 
 
 class SeveralStores:
@@ -555,33 +678,82 @@ def test_two_assets_with_equal_watchers_get_their_events_and_keep_their_place(sa
     stores = {"one": StateStore(), "two": StateStore()}
     batch_id = sandbox.store.start_batch(size=3, seconds=None)
     both: Any = SeveralStores(**stores)
-    events = follow(following(both), sandbox, lambda: sandbox.store.complete_batch(batch_id))
+    events = follow(following(both), lambda: sandbox.store.complete_batch(batch_id))
     assert [event["id"] for event in events] == [batch_id]
     for store in stores.values():
-        assert follow(following(store), sandbox) == []
+        assert follow(following(store)) == []
 
 
+@pytest.mark.usefixtures("_events_leave_at_once")
 def test_while_events_wait_only_the_newest_look_is_kept(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms._UNTIL_EVENT_LEFT", 0.02)
     batch_ids = [sandbox.store.start_batch(size=1, seconds=None) for _ in range(40)]
-    taken = 0
+    taken: list[datetime] = []
 
-    async def counted(stream: Any) -> Any:
-        nonlocal taken
+    async def recorded(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for look in newest_of(stream):
-            taken += 1
+            taken.append(look[0])
             yield look
 
-    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms.newest_of", counted)
+    monkeypatch.setattr("airflow_provider_hvsms.triggers.hvsms.newest_of", recorded)
 
-    def complete() -> None:
-        for batch_id in batch_ids:
+    async def story() -> list[str]:
+        events: Any = following(poll_interval=0.02).run()
+        first: asyncio.Task[Any] = asyncio.create_task(anext(events))
+        await asyncio.to_thread(wait_for, lambda: bool(taken))
+        sandbox.store.complete_batch(batch_ids[0])
+        seen = [(await first).payload["id"]]
+        before = len(taken)
+        for batch_id in batch_ids[1:]:
             sandbox.store.complete_batch(batch_id)
-        wait_for_looks(sandbox, 80)
+        await asyncio.to_thread(wait_for_looks, sandbox, 20)
+        moment = datetime.now(UTC)
+        await asyncio.to_thread(wait_for_looks, sandbox, 10)
+        seen += [(await anext(events)).payload["id"] for _ in batch_ids[1:]]
+        assert taken[before] > moment, "of the looks that came while the first event waited, only the newest is taken"
+        await events.aclose()
+        return seen
 
-    events = follow(following(poll_interval=0.02), sandbox, complete)
-    assert sorted(event["id"] for event in events) == sorted(batch_ids)
-    assert taken < sandbox.counters.reads - 10
+    assert sorted(asyncio.run(asyncio.wait_for(story(), timeout=20))) == sorted(batch_ids)
+
+
+def listing_twice(make: Callable[[], Response], wait: Callable[[float], object]) -> Response:
+    answer = make()
+    content = json.loads(answer.body)
+    return replace(answer, body=json.dumps({**content, "records": 2 * content["records"]}).encode())
+
+
+@pytest.mark.usefixtures("_events_leave_at_once")
+def test_a_batch_on_two_pages_of_a_list_is_one_event(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault(listing_twice), times=None, path="/batches")
+    batch_id = sandbox.store.start_batch(size=3, seconds=None)
+    events = follow(following(), lambda: sandbox.store.complete_batch(batch_id))
+    assert [event["id"] for event in events] == [batch_id]
+
+
+@pytest.mark.usefixtures("_events_leave_at_once")
+def test_watchers_of_one_asset_that_see_other_batches_keep_their_own_places(sandbox: Sandbox) -> None:
+    store, created = StateStore(), datetime.now(UTC) - timedelta(hours=1)
+    watchers = [f"+1650555000{n}" for n in range(2)]
+    batch_ids = [
+        sandbox.store.add_batch(created=created, completed=None, size=3, from_number=number).id for number in watchers
+    ]
+    for number in watchers:
+        follow(following(store, from_number=number))
+    for batch_id in batch_ids:
+        sandbox.store.complete_batch(batch_id)
+    events = [event["id"] for number in watchers for event in follow(following(store, from_number=number))]
+    assert events == batch_ids
+    assert not [number for number in watchers if number[1:] in json.dumps(store.values)]
+
+
+@pytest.mark.usefixtures("_events_leave_at_once")
+def test_of_two_assets_the_one_that_was_not_watched_for_a_while_repeats_nothing(sandbox: Sandbox) -> None:
+    stale, current = StateStore(), StateStore()
+    first = sandbox.store.start_batch(size=3, seconds=None)
+    follow(following(stale))
+    both: Any = SeveralStores(stale=stale, current=current)
+    follow(following(current), lambda: sandbox.store.complete_batch(first))
+    assert follow(following(both)) == []
 
 
 @pytest.mark.usefixtures("_events_leave_at_once")
@@ -591,7 +763,7 @@ def test_the_place_that_an_earlier_version_noted_is_understood(sandbox: Sandbox)
         batch.id: batch.creation_time.isoformat() for batch in sandbox.store.batches
     }
     new = sandbox.store.start_batch(size=3, seconds=0)
-    assert [event["id"] for event in follow(following(store), sandbox)] == [new]
+    assert [event["id"] for event in follow(following(store))] == [new]
 
 
 def test_an_interval_of_zero_is_refused() -> None:

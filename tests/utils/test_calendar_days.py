@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_hvsms.api.window import Window
-from airflow_provider_hvsms.utils.data_interval import WindowRule
+from airflow_provider_hvsms.utils.data_interval import WindowArguments
 
 DAY = timedelta(days=1)
 
@@ -49,7 +49,7 @@ def midnights_of_2026(dag: DAG, zone: str) -> list[datetime]:
 def test_windows_of_a_day_meet_all_the_year_round(zone: str, short: list[str], long: list[str], by: str) -> None:
     dag = dag_in(zone, by=by)
     ends = midnights_of_2026(dag, zone)
-    windows = [WindowRule(window=DAY).resolve({"dag": dag, "data_interval_end": end}) for end in ends[1:]]
+    windows = [WindowArguments(window=DAY).resolve({"dag": dag, "data_interval_end": end}) for end in ends[1:]]
     assert [window.end for window in windows[:-1]] == [window.start for window in windows[1:]]
     assert windows[0].start == ends[0]
     days = {pendulum.instance(w.start).in_timezone(zone).to_date_string(): w.length for w in windows}
@@ -64,5 +64,5 @@ def test_a_lookback_of_days_reaches_back_to_a_midnight(zone: str, short: list[st
     ends = midnights_of_2026(dag, zone)
     for before, start, end in zip(ends, ends[2:], ends[3:], strict=False):
         context = {"dag": dag, "data_interval_start": start, "data_interval_end": end}
-        assert WindowRule(lookback=2 * DAY).resolve(context) == Window(before, end)
-        assert WindowRule(window=DAY, lookback=2 * DAY).resolve(context) == Window(before, end)
+        assert WindowArguments(lookback=2 * DAY).resolve(context) == Window(before, end)
+        assert WindowArguments(window=DAY, lookback=2 * DAY).resolve(context) == Window(before, end)

@@ -15,7 +15,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.window import Window
-from airflow_provider_hvsms.utils.data_interval import WindowRule, up_to_now
+from airflow_provider_hvsms.utils.data_interval import WindowArguments, up_to_now
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
@@ -25,7 +25,7 @@ RUN = {"data_interval_start": START, "data_interval_end": END}
 
 
 def window_of(context: dict[str, Any] = RUN, **arguments: Any) -> Window:
-    return up_to_now(WindowRule(**arguments).resolve(context), now=NOW)
+    return up_to_now(WindowArguments(**arguments).resolve(context), now=NOW)
 
 
 def test_the_data_interval_is_the_default() -> None:
@@ -108,15 +108,15 @@ def test_a_template_that_rendered_to_no_date_fails_and_is_named(rendered: str) -
 )
 def test_what_is_known_to_be_wrong_is_refused_without_a_run(arguments: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InvalidRequest, match=complaint):
-        WindowRule(**arguments).check()
+        WindowArguments(**arguments).check_known()
 
 
 def test_templates_are_not_judged_before_they_are_rendered() -> None:
-    WindowRule(date_from="{{ data_interval_start }}", date_to="{{ ds }}").check()
+    WindowArguments(date_from="{{ data_interval_start }}", date_to="{{ ds }}").check_known()
 
 
 def dag(zone: str) -> dict[str, Any]:
-    """The part of a context that tells the DAG's time zone."""
+    """The part of a context that holds the DAG's time zone."""
     return {"dag": DAG("dag", schedule="@daily", start_date=pendulum.datetime(2026, 1, 1, tz=zone))}
 
 
@@ -132,7 +132,8 @@ def dag(zone: str) -> dict[str, Any]:
 def test_windows_of_a_day_meet_when_the_clocks_change(zone: str, change: tuple[int, int, int], hours: int) -> None:
     midnights = [pendulum.datetime(*change, tz=zone).add(days=day) for day in range(-1, 4)]
     windows = [
-        WindowRule(window=DAY).resolve({**dag(zone), "data_interval_end": end.in_timezone("UTC")}) for end in midnights
+        WindowArguments(window=DAY).resolve({**dag(zone), "data_interval_end": end.in_timezone("UTC")})
+        for end in midnights
     ]
     assert all(before.end == after.start for before, after in pairwise(windows))
     assert windows[2].length == timedelta(hours=hours)
@@ -141,13 +142,13 @@ def test_windows_of_a_day_meet_when_the_clocks_change(zone: str, change: tuple[i
 def test_a_lookback_of_a_day_reaches_back_a_calendar_day() -> None:
     midnight = pendulum.datetime(2026, 10, 26, tz="Europe/Berlin")
     run = {**dag("Europe/Berlin"), "data_interval_start": midnight, "data_interval_end": midnight.add(days=1)}
-    assert WindowRule(lookback=DAY).resolve(run).start == pendulum.datetime(2026, 10, 25, tz="Europe/Berlin")
+    assert WindowArguments(lookback=DAY).resolve(run).start == pendulum.datetime(2026, 10, 25, tz="Europe/Berlin")
 
 
 def test_hours_of_a_window_are_hours_when_the_clocks_change() -> None:
     end = pendulum.datetime(2026, 10, 26, tz="Europe/Berlin")
     run = {**dag("Europe/Berlin"), "data_interval_end": end}
-    assert WindowRule(window=timedelta(hours=12)).resolve(run).length == timedelta(hours=12)
+    assert WindowArguments(window=timedelta(hours=12)).resolve(run).length == timedelta(hours=12)
 
 
 def test_the_days_of_a_window_are_those_of_the_schedule_before_those_of_the_dag() -> None:
@@ -155,13 +156,13 @@ def test_the_days_of_a_window_are_those_of_the_schedule_before_those_of_the_dag(
     start = pendulum.datetime(2026, 1, 1, tz="UTC")
     end = pendulum.datetime(2026, 10, 26, tz="Europe/Berlin").in_timezone("UTC")
     run = {"dag": DAG("dag", schedule=schedule, start_date=start), "data_interval_end": end}
-    assert WindowRule(window=DAY).resolve(run).length == timedelta(hours=25)
+    assert WindowArguments(window=DAY).resolve(run).length == timedelta(hours=25)
 
 
 def test_an_interval_in_the_hour_that_comes_twice_is_not_empty() -> None:
     zone = ZoneInfo("Europe/Berlin")
-    run = {
-        "data_interval_start": datetime(2026, 10, 25, 2, 30, tzinfo=zone),
-        "data_interval_end": datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=1),
-    }
-    assert WindowRule().resolve(run).length == timedelta(hours=1)
+    start = datetime(2026, 10, 25, 2, 30, tzinfo=zone)
+    end = start.replace(fold=1)
+    run = {"data_interval_start": start, "data_interval_end": end}
+    assert WindowArguments().resolve(run).length == timedelta(hours=1)
+    assert WindowArguments(date_from=start, date_to=end).resolve({}).length == timedelta(hours=1)

@@ -1,5 +1,5 @@
-"""Credentials -> access token.
+"""From credentials to an access token.
 
-`credentials.py` says who logs in, `oauth.py` asks the service, `session.py` shares the token between threads, and
-`shared_session.py` between processes.
+`credentials.py` holds who logs in, `oauth.py` obtains and revokes tokens, `session.py` shares a token between threads,
+and `shared_session.py` between processes.
 """

@@ -1,4 +1,4 @@
-"""Who logs in, and where."""
+"""The credentials that log in to the service."""
 
 from __future__ import annotations
 
@@ -14,13 +14,20 @@ _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 _DEFAULT_PORTS = {"https": ":443", "http": ":80"}
 _SERVER_REMEDY = (
-    ": the connection's host must be a scheme, a host and perhaps a port, such as https://platform.ringcentral.com."
+    ": set the connection's host to a scheme, a host and optionally a port, such as https://platform.ringcentral.com."
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class JwtGrant:
-    """A server's own login (RingCentral: JWT auth flow)."""
+    """A login without a person, recommended for servers (RingCentral: JWT auth flow).
+
+    Example::
+
+        JwtGrant("eyJraWQi…")
+
+    :param jwt_token: a JWT credential of the user.
+    """
 
     jwt_token: str = dataclasses.field(repr=False)
 
@@ -29,7 +36,7 @@ class JwtGrant:
 
     @property
     def user(self) -> str:
-        """What stands for the user: a JWT credential belongs to one."""
+        """Identifies the user: a JWT credential belongs to one."""
         return self.jwt_token
 
     @property
@@ -39,9 +46,15 @@ class JwtGrant:
 
 @dataclasses.dataclass(frozen=True)
 class PasswordGrant:
-    """A user's login with a password: the older way, closed for many apps.
+    """A login with a user's password, the older grant, which many apps may not use.
 
-    :param extension: empty for the company's main administrator.
+    Example::
+
+        PasswordGrant("+16505550100", "101", password)
+
+    :param username: the main number of the company account, or the user's own.
+    :param extension: empty for the main administrator.
+    :param user_password: the user's password.
     """
 
     username: str = dataclasses.field(repr=False)
@@ -68,13 +81,17 @@ class PasswordGrant:
 
 @dataclasses.dataclass(frozen=True)
 class Credentials:
-    """Who logs in, and where.
+    """A server, an app, and the user whose rights it has.
+
+    Example::
+
+        Credentials("https://platform.ringcentral.com", client_id, client_secret, JwtGrant(jwt))
 
     :param server: scheme, host and port, such as `https://platform.ringcentral.com`. A host alone means https;
         plain http is for loopback only.
-    :param client_id: the app.
-    :param client_secret: the app's secret.
-    :param grant: the user.
+    :param client_id: of the app.
+    :param client_secret: of the app.
+    :param grant: how the user is identified.
     :raises InvalidSettings: a part is missing or cannot be used.
     """
 
@@ -90,32 +107,32 @@ class Credentials:
                 raise InvalidSettings(f"The {name.replace('_', ' ')} is missing: set the connection's {field}.")
             if not getattr(self, name).isascii():
                 raise InvalidSettings(
-                    f"The {name.replace('_', ' ')} holds a character that none has, perhaps from copying it: "
-                    f"mend the connection's {field}."
+                    f"The {name.replace('_', ' ')} contains a character that is not allowed, perhaps from copying "
+                    f"it: correct the connection's {field}."
                 )
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the server, the app and the user. It gives none of them away, and holds no password."""
+        """A hash of server, app and user, without passwords. It does not reveal them."""
         return hashlib.sha256("\n".join((self.server, self.client_id, self.grant.user)).encode()).hexdigest()
 
 
 def _checked_server(server: str) -> str:
     address = server.strip().rstrip("/")
     if not address:
-        raise InvalidSettings("The server is missing: set the connection's host, or leave it out for the default.")
-    shown = address.rpartition("@")[2]  # what stands before it may be a password
+        raise InvalidSettings("The server is missing: set the connection's host, or leave it empty for the default.")
+    shown = address.rpartition("@")[2]  # what precedes it may be a password
     parts = urlsplit(address if "://" in address else f"https://{address}")
     if parts.scheme not in ("http", "https") or not re.fullmatch(
         r"[\w.-]+(:\d+)?|\[[\da-fA-F:.]+](:\d+)?", parts.netloc
     ):
         raise InvalidSettings(f"{shown!r} is not a server{_SERVER_REMEDY}")
     if parts.path or parts.query or parts.fragment:
-        raise InvalidSettings(f"{shown!r} has a path behind the server{_SERVER_REMEDY}")
+        raise InvalidSettings(f"{shown!r} has a path after the server{_SERVER_REMEDY}")
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise InvalidSettings(
-            f"Plain http would show the token to anybody on the way to {parts.netloc}: use https in the "
-            "connection's host. Http is for loopback addresses only."
+            f"Plain http would send the token unencrypted to {parts.netloc}: use https in the connection's host. Plain "
+            "http is for loopback addresses only."
         )
     return f"{parts.scheme}://{parts.netloc.removesuffix(_DEFAULT_PORTS[parts.scheme])}"
 

@@ -1,4 +1,4 @@
-"""Credentials -> access token: one login at a time, renewed in time, revoked at the end."""
+"""The OAuth session: one login for all threads, renewed in time, revoked at the end."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import requests
 from requests.auth import AuthBase
 
 from airflow_provider_hvsms.api.auth.credentials import Credentials
-from airflow_provider_hvsms.api.auth.oauth import TokenEndpoint
-from airflow_provider_hvsms.api.auth.shared_session import Session, SharedSession, TokenStore
+from airflow_provider_hvsms.api.auth.oauth import OAuth, Token
+from airflow_provider_hvsms.api.auth.shared_session import SharedToken, TokenStore
 from airflow_provider_hvsms.api.errors import (
     HvsmsError,
     InvalidRequest,
@@ -30,34 +30,42 @@ log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 
-# Of one request, when other logins end each new session at once.
-_MAX_RENEWALS = 3
+MAX_RENEWALS = 3
+"""Renewals for one request, when other logins end each new session at once."""
 
-# Seconds to wait, at random, before logging in again when another login ended the session; doubled each time. Programs
-# that end each other's sessions would otherwise do so at every request.
-_WAIT_AFTER_LOSS = (0.5, 3.0)
+_LOGIN_BACKOFF = (0.5, 3.0)
+"""Seconds, at random, before logging in again when another login ended the session; doubled with each renewal. Programs
+that end each other's sessions would otherwise do so at every request."""
 
-_ABOUT_SESSIONS = "about five sessions of one user and app may live at a time, and each further login ends the oldest"
-_REMEDY_ALONE = (
-    "Set shared_session: true in the connection's extra, or let the tasks of this connection run in an Airflow pool of "
-    "at most four slots, or give each program an app or user of its own."
+_SESSION_LIMIT = "The service keeps about five sessions of one user and app, and each further login ends the oldest."
+_REMEDY_UNSHARED = (
+    "Set shared_session: true in the connection's extra, run the tasks of this connection in an Airflow pool of at "
+    "most four slots, or give each program an app or user of its own."
 )
 _REMEDY_SHARED = (
-    "shared_session is set, so these are other programs' logins: give each program an app or user of its own."
+    "shared_session is set, so these are logins of other programs: give each program an app or user of its own."
 )
 
 
-class Login:
-    """The session of one user and app, shared by all threads that read with it.
+class Session:
+    """The OAuth session of one user and app, shared by all threads.
 
-    With a store it is also shared by all programs that use the same store. Nobody revokes such a session, as others
-    may be using it: it ends by itself.
+    With a token store it is also shared by all processes that use the same token store. Such a session is not revoked,
+    as other processes may be using it: it expires.
 
-    :param transport: reaches the server.
-    :param store: where the token lies that other programs use too; `None` (default): the session is this Login's own.
-    :param clock: seconds that only go forward; with a store, seconds since the epoch.
+    Example::
+
+        session = Session(credentials, transport)
+        session.add_client()  # counts a user of the session
+        session.with_token(lambda auth: requests.get(url, auth=auth, timeout=10))  # logs in
+        session.remove_client()  # the last one revokes the session
+
+    :param transport: sends the OAuth calls.
+    :param token_store: where processes share the token; `None` (default): the session belongs to this process.
+    :param max_renewals: how often a rejected token is renewed for one request; 3 by default.
+    :param clock: seconds that never go back; with a token store, seconds since the epoch.
     :param sleep: waits the given seconds.
-    :param pick: a random number between two.
+    :param uniform: a random number between two.
     """
 
     def __init__(
@@ -65,176 +73,181 @@ class Login:
         credentials: Credentials,
         transport: Transport,
         *,
-        store: TokenStore | None = None,
+        token_store: TokenStore | None = None,
+        max_renewals: int = MAX_RENEWALS,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        pick: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._transport = transport
-        self._clock = clock or (time.time if store else time.monotonic)
+        self._max_renewals = max_renewals
+        self._clock = clock or (time.time if token_store else time.monotonic)
         self._sleep = sleep
-        self._pick = pick
-        self._shared: SharedSession | None = None
-        if store is not None:
-            self._shared = SharedSession(store, credentials.fingerprint, clock=self._clock, sleep=sleep, pick=pick)
-        self._endpoint = TokenEndpoint(credentials, transport, self._clock)
-        self._users = 0
+        self._uniform = uniform
+        self._shared: SharedToken | None = None
+        if token_store is not None:
+            self._shared = SharedToken(
+                token_store, credentials.fingerprint, clock=self._clock, sleep=sleep, uniform=uniform
+            )
+        self._oauth = OAuth(credentials, transport, self._clock)
+        self._clients = 0
         self._refusal: LoginRefused | None = None
-        self._told_loss = False
+        self._loss_logged = False
         self.after_fork()
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        """Leave the session to the process before, which renews and ends it."""
-        # Re-entrant: a client that is collected while its thread logs in leaves from within.
-        self._renewing = threading.RLock()
-        self._counting = threading.RLock()
-        self._session: Session | None = None
+        """Leave the token to the parent process, which renews and revokes it."""
+        # Re-entrant: a client may be collected, and so removed, in a thread that holds a lock.
+        self._token_lock = threading.RLock()
+        self._clients_lock = threading.RLock()
+        self._token: Token | None = None
 
-    def join(self) -> None:
-        """Count one more user of the session. It logs in at the first call, not here."""
-        with self._counting:
-            if self._users == 0:
+    def add_client(self) -> None:
+        """Count a client that uses the session. Nothing is sent before the first `with_token`."""
+        with self._clients_lock:
+            if self._clients == 0:
                 self._refusal = None
                 self._transport.open()
-            self._users += 1
+            self._clients += 1
 
-    def leave(self) -> None:
-        """Count one user less; the last one ends the session at the service, unless other programs share it.
+    def remove_client(self) -> None:
+        """Uncount a client; the last one revokes the session, unless it is shared with other processes.
 
-        It never waits: who is logging in just now, or waits for quota to, ends the session himself. A failure to end
-        it is only noted, and if there is no quota for it, nothing is sent: an unused session ends by itself.
+        It never waits. If a thread is logging in at this moment, that thread revokes the session. A failure to revoke
+        is only logged, and without quota nothing is sent: an unused session expires.
         """
-        with self._counting:
-            self._users -= 1
-            if self._users:
+        with self._clients_lock:
+            self._clients -= 1
+            if self._clients:
                 return
             self._transport.close()
-        if self._renewing.acquire(blocking=False):
+        if self._token_lock.acquire(blocking=False):
             try:
-                self._end_session()
+                self._revoke()
             finally:
-                self._renewing.release()
+                self._token_lock.release()
 
-    def with_token(self, call: Callable[[AuthBase], ResultT]) -> ResultT:
-        """Make a call with the session's token; if the service refuses it (401), again with a new one.
+    def with_token(self, send: Callable[[AuthBase], ResultT]) -> ResultT:
+        """Send a request with the session's token; if the service rejects the token (401), again with a new one.
 
-        A new token may be refused as well, when many other programs log in: so the call is made up to four times, after
-        random waits that grow from seconds to about ten.
+        New tokens may be rejected too, when many other programs log in. So a request is sent up to four times by
+        default, after random waits of at most 3, 6 and 12 seconds.
 
-        :raises LoginRefused: wrong credentials, found once and not tried again.
-        :raises SessionEnded: every new token was refused as well.
+        :param send: sends the request with this authentication.
+        :raises LoginRefused: the credentials are wrong; they are not tried again.
+        :raises SessionEnded: every new token was rejected too.
         """
-        session = self._usable_session()
-        for renewal in range(_MAX_RENEWALS):
+        token = self._usable_token()
+        renewals = 0
+        while True:
             try:
-                return call(_Bearer(session.access_token))
-            except SessionEnded:
-                session = self._usable_session(_Loss(session, renewal))
-        try:
-            return call(_Bearer(session.access_token))
-        except SessionEnded as error:
-            raise SessionEnded(
-                f"{error} {_MAX_RENEWALS} tokens just issued were refused: {_ABOUT_SESSIONS}. {self._remedy}"
-            ) from error
+                return send(_BearerAuth(token.access_token))
+            except SessionEnded as error:
+                if renewals == self._max_renewals:
+                    raise SessionEnded(
+                        f"{error} Rejected tokens: {renewals + 1}. {_SESSION_LIMIT} {self._remedy}"
+                    ) from error
+            token = self._usable_token(_Rejection(token, renewals))
+            renewals += 1
 
-    def _usable_session(self, loss: _Loss | None = None) -> Session:
-        with self._renewing:
+    def _usable_token(self, rejection: _Rejection | None = None) -> Token:
+        with self._token_lock:
             self._check_in_use()
             if self._refusal:
                 raise self._refusal
-            session = self._session
-            if session is None or self._clock() >= session.renew_at or (loss and loss.is_of(session)):
-                session = self._session = self._renew(session, loss)
+            token = self._token
+            if token is None or self._clock() >= token.renew_at or (rejection and rejection.is_of(token)):
+                token = self._token = self._renew(token, rejection)
                 self._check_in_use()
-            return session
+            return token
 
     def _check_in_use(self) -> None:
-        if self._users == 0:
-            self._end_session()
-            raise InvalidRequest("The client was closed before its request was sent.")
+        if self._clients == 0:
+            self._revoke()
+            raise InvalidRequest("The client was closed before its request was sent. Close it after its last read.")
 
-    def _end_session(self) -> None:
-        session, self._session = self._session, None
-        if session is None or self._shared:
+    def _revoke(self) -> None:
+        token, self._token = self._token, None
+        if token is None or self._shared:
             return
         self._transport.open()
         try:
-            self._endpoint.revoke(session)
+            self._oauth.revoke(token)
         except HvsmsError as error:
             log.debug("The session could not be revoked: %s", error)
         finally:
-            with self._counting:
-                if self._users == 0:
+            with self._clients_lock:
+                if self._clients == 0:
                     self._transport.close()
 
-    def _renew(self, session: Session | None, loss: _Loss | None) -> Session:
+    def _renew(self, token: Token | None, rejection: _Rejection | None) -> Token:
         if self._shared is None:
-            return self._open(session, loss)
-        refused = loss.session.access_token if loss else None
+            return self._obtain(token, rejection)
+        rejected = rejection.token.access_token if rejection else None
         try:
-            return self._shared.find(refused) or self._shared.renew(refused, lambda known: self._open(known, loss))
+            found = self._shared.find(rejected)
+            return found or self._shared.renew(rejected, lambda stored: self._obtain(stored, rejection))
         except TokenStoreUnavailable as error:
-            log.warning("The session cannot be shared with other tasks, so this one logs in for itself: %s.", error)
+            log.warning("The session cannot be shared with other tasks, so this task logs in for itself: %s.", error)
             self._shared = None
-            # Not by a refresh, which would end the session of the others.
-            return self._open(None, loss)
+            # By a login, as a refresh would end the session of the other tasks.
+            return self._obtain(None, rejection)
 
-    def _open(self, known: Session | None, loss: _Loss | None) -> Session:
-        if known and loss and loss.is_of(known) and self._clock() < known.expires_at:
-            self._tell_loss()
-            self._sleep(loss.wait(self._pick))
+    def _obtain(self, known: Token | None, rejection: _Rejection | None) -> Token:
+        if known and rejection and rejection.is_of(known) and self._clock() < known.expires_at:
+            self._log_loss()
+            self._sleep(rejection.backoff(self._uniform))
         elif known and known.refresh_token:
             return self._refresh(known.access_token, known.refresh_token)
         return self._log_in()
 
-    def _refresh(self, access_token: str, refresh_token: str) -> Session:
+    def _refresh(self, access_token: str, refresh_token: str) -> Token:
         try:
-            return self._endpoint.refresh(refresh_token)
+            return self._oauth.refresh(refresh_token)
         except LoginRefused:
             log.info("The session can no longer be refreshed: logging in again.")
-        # Perhaps because another program has just done so.
+        # Another process may have refreshed it just now.
         refreshed = self._shared.find(access_token) if self._shared else None
         return refreshed or self._log_in()
 
-    def _log_in(self) -> Session:
+    def _log_in(self) -> Token:
         try:
-            return self._endpoint.log_in()
+            return self._oauth.log_in()
         except LoginRefused as error:
             self._refusal = error
             raise
 
-    def _tell_loss(self) -> None:
-        if not self._told_loss:
+    def _log_loss(self) -> None:
+        if not self._loss_logged:
             log.warning(
-                "Another login ended this session (401): %s. Logging in again; further such cases are not logged. %s",
-                _ABOUT_SESSIONS,
+                "Another login ended this session (401). %s Logging in again; further cases are not logged. %s",
+                _SESSION_LIMIT,
                 self._remedy,
             )
-        self._told_loss = True
+        self._loss_logged = True
 
     @property
     def _remedy(self) -> str:
-        return _REMEDY_SHARED if self._shared else _REMEDY_ALONE
+        return _REMEDY_SHARED if self._shared else _REMEDY_UNSHARED
 
 
 @dataclasses.dataclass(frozen=True)
-class _Loss:
-    """The service refused a session's token, after so many renewals for the same request."""
+class _Rejection:
+    """The service rejected a token, after this many renewals for the same request."""
 
-    session: Session
+    token: Token
     renewals: int
 
-    def is_of(self, session: Session) -> bool:
-        return session.access_token == self.session.access_token
+    def is_of(self, token: Token) -> bool:
+        return token.access_token == self.token.access_token
 
-    def wait(self, pick: Callable[[float, float], float]) -> float:
-        shortest, longest = _WAIT_AFTER_LOSS
-        return 2.0**self.renewals * pick(shortest, longest)
+    def backoff(self, uniform: Callable[[float, float], float]) -> float:
+        return 2.0**self.renewals * uniform(*_LOGIN_BACKOFF)
 
 
-class _Bearer(AuthBase):
-    """As an `auth` object rather than a header: otherwise `requests` would prefer what a `.netrc` says."""
+class _BearerAuth(AuthBase):
+    """An `auth` object rather than a header, which `requests` would replace by an entry of a `.netrc` file."""
 
     def __init__(self, token: str) -> None:
         self._token = token

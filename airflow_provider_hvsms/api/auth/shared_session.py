@@ -1,4 +1,10 @@
-"""One session for many programs: its token lies in a store that all of them read, and one of them renews it."""
+"""One session for several processes: a lease over a last-write-wins token store.
+
+A token store has no lock and no compare-and-set. A process that needs a new token therefore acquires a lease: it writes
+the lease beside the token, waits for the settle time, and is the holder if the lease it then reads is still its own.
+The others poll for the new token until the lease expires. In rare cases two processes log in at once, which costs one
+session more; a lease that is never released expires, so no process is blocked for good.
+"""
 
 from __future__ import annotations
 
@@ -12,72 +18,58 @@ from typing import Protocol
 
 import msgspec
 
+from airflow_provider_hvsms.api.auth.oauth import Token
 from airflow_provider_hvsms.api.errors import HvsmsError, TokenStoreUnavailable
 
 log = logging.getLogger(__name__)
 
-# All moments and lengths are in seconds.
-_SPREAD = (0.0, 1.0)
-"""How long to wait before a renewal, so that of many who need it at once most find it done or begun."""
+# All of these are in seconds.
+_JITTER = (0.0, 1.0)
+"""Random wait before a lease is acquired, so that of many processes most find it held or the token renewed."""
 
-_SETTLING = 1.0
-"""How long a claim must stand before it counts: longer than it takes to read the store and write it."""
+_SETTLE_TIME = 1.0
+"""How long a lease must last to count. It exceeds the time to read and write the token store."""
 
-_POLL = (0.5, 1.5)
-"""How long to wait between two looks for the token that somebody else is getting."""
+_POLL_INTERVAL = (0.5, 1.5)
 
-_CLAIM = 180.0
-"""How long a claim keeps the others waiting: a login takes a second, or a penalty where the quota of logins is used up.
-Each further login would start that anew."""
+_LEASE_DURATION = 180.0
+"""A login takes a second, or a penalty of a minute or two where the quota of logins is used up."""
 
-_PATIENCE = 600.0
-"""After so long, whoever needs a token logs in, whatever the others claim."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Session:
-    """What a login gave. Moments are those of the clock of whoever logged in.
-
-    :param refresh_token: gives a new session once, and ends this one.
-    :param renew_at: from then on it is renewed rather than used.
-    :param expires_at: from then on the service refuses it.
-    """
-
-    access_token: str = dataclasses.field(repr=False)
-    refresh_token: str | None = dataclasses.field(repr=False)
-    renew_at: float
-    expires_at: float
+_MAX_WAIT = 600.0
+"""After this, a process logs in without a lease."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
-    """Somebody's word that a new token is on its way.
+    """The right to renew the token.
 
-    :param by: who, a random name.
-    :param until: seconds since the epoch; then it is void.
+    :param holder: a random name of the process that renews it.
+    :param expires_at: seconds since the epoch.
     """
 
-    by: str
-    until: float
+    holder: str
+    expires_at: float
 
 
 @dataclasses.dataclass(frozen=True)
 class TokenRecord:
-    """What lies in a store.
+    """The content of a token store.
 
-    :param fingerprint: of the credentials that the session belongs to.
+    :param fingerprint: of the credentials that the token belongs to.
+    :param token: the shared token; `None` before the first login.
+    :param lease: set while a process renews the token.
     """
 
     fingerprint: str = ""
-    session: Session | None = None
-    claim: Lease | None = None
+    token: Token | None = None
+    lease: Lease | None = None
 
-    def as_text(self) -> str:
+    def to_json(self) -> str:
         return msgspec.json.encode(self).decode()
 
     @classmethod
-    def from_text(cls, text: str) -> TokenRecord:
-        """Read what `as_text` wrote; anything else counts as nothing, and will be overwritten."""
+    def from_json(cls, text: str) -> TokenRecord:
+        """Read what `to_json` wrote. Any other text gives an empty record, so that it is overwritten."""
         try:
             return msgspec.json.decode(text, type=cls)
         except (msgspec.DecodeError, UnicodeError):
@@ -85,37 +77,46 @@ class TokenRecord:
 
 
 class TokenStore(Hashable, Protocol):
-    """Where a shared token lies. Many may read and write it at once; of two that write, the last one's stays.
+    """Where a shared token is kept. Processes may read and write it at once; the last write wins.
 
-    Two stores of the same place are equal and have the same hash.
+    Two token stores for the same place are equal and have the same hash.
+
+    Example::
+
+        @dataclasses.dataclass(frozen=True)
+        class FileTokenStore:
+            path: Path
+
+            def read(self) -> TokenRecord:
+                return TokenRecord.from_json(self.path.read_text()) if self.path.exists() else TokenRecord()
+
+            def write(self, record: TokenRecord) -> None:
+                self.path.write_text(record.to_json())
     """
 
     def read(self) -> TokenRecord:
-        """What lies there, an empty `TokenRecord` if nothing does.
+        """The record, or an empty one if there is none.
 
         :raises TokenStoreUnavailable: it cannot be read.
         """
         ...
 
-    def write(self, kept: TokenRecord) -> None:
-        """Put this in place of what lies there.
+    def write(self, record: TokenRecord) -> None:
+        """Replace the record.
 
         :raises TokenStoreUnavailable: it cannot be written.
         """
         ...
 
 
-class SharedSession:
-    """The session that lies in a store, as one of the programs that use it sees it.
+class SharedToken:
+    """The token in a token store, as one process sees it.
 
-    A store has no lock. So whoever would renew the session writes a claim first, and does it only if the claim still
-    stands a second later; the others wait for the new token. This leads to one login in all but rare cases, and never
-    to none.
-
-    :param fingerprint: of the credentials. A session of others is not used, so that a changed connection counts.
-    :param clock: seconds since the epoch, as programs on several machines know them.
+    :param fingerprint: of the credentials. A token of other credentials is ignored, so that a changed connection takes
+        effect.
+    :param clock: seconds since the epoch, which the processes of several machines agree on.
     :param sleep: waits the given seconds.
-    :param pick: a random number between two.
+    :param uniform: a random number between two.
     """
 
     def __init__(
@@ -125,77 +126,76 @@ class SharedSession:
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
-        pick: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._store = store
         self._fingerprint = fingerprint
         self._clock = clock
         self._sleep = sleep
-        self._pick = pick
+        self._uniform = uniform
 
-    def find(self, refused: str | None = None) -> Session | None:
-        """The session in the store, if it can be used.
+    def find(self, rejected: str | None = None) -> Token | None:
+        """The stored token if it can be used.
 
-        :param refused: an access token that the service no longer accepts.
-        :raises TokenStoreUnavailable: the store cannot be read.
+        :param rejected: an access token that the service no longer accepts.
+        :raises TokenStoreUnavailable: the token store cannot be read.
         """
-        return self._usable(self._read(), refused)
+        return self._usable(self._read(), rejected)
 
-    def renew(self, refused: str | None, open_session: Callable[[Session | None], Session]) -> Session:
-        """A session that can be used: one that somebody else got meanwhile, or a new one, which the others find.
+    def renew(self, rejected: str | None, obtain: Callable[[Token | None], Token]) -> Token:
+        """A usable token: one that another process stored meanwhile, or a new one, which is stored.
 
-        :param refused: an access token that the service no longer accepts.
-        :param open_session: gets a new session, given the one in the store.
-        :raises TokenStoreUnavailable: the store cannot be read or written; no session was opened.
+        :param rejected: an access token that the service no longer accepts.
+        :param obtain: obtains a new token, given the stored one.
+        :raises TokenStoreUnavailable: the token store cannot be read or written; no token was obtained.
         """
-        name = secrets.token_hex(8)
-        patience_ends = self._clock() + _PATIENCE
-        self._sleep(self._pick(*_SPREAD))
+        holder = secrets.token_hex(8)
+        deadline = self._clock() + _MAX_WAIT
+        self._sleep(self._uniform(*_JITTER))
         while True:
-            kept = self._read()
-            if usable := self._usable(kept, refused):
-                return usable
-            if self._clock() >= patience_ends:
-                return self._open(kept, name, open_session)
-            if self._is_claimed(kept):
-                self._sleep(self._pick(*_POLL))
-            elif self._win(kept, name, refused):
-                return self._open(kept, name, open_session)
+            record = self._read()
+            if token := self._usable(record, rejected):
+                return token
+            if self._clock() >= deadline:
+                return self._obtain(record, holder, obtain)
+            if self._is_leased(record):
+                self._sleep(self._uniform(*_POLL_INTERVAL))
+            elif self._acquire(record, holder, rejected):
+                return self._obtain(record, holder, obtain)
 
-    def _win(self, kept: TokenRecord, name: str, refused: str | None) -> bool:
-        self._store.write(dataclasses.replace(kept, claim=Lease(name, self._clock() + _CLAIM)))
-        self._sleep(_SETTLING)
-        standing = self._read()
-        if standing.claim is None and self._usable(standing, refused) is None:
-            raise TokenStoreUnavailable("what is written to it does not come back")
-        return standing.claim is not None and standing.claim.by == name
+    def _acquire(self, record: TokenRecord, holder: str, rejected: str | None) -> bool:
+        self._store.write(dataclasses.replace(record, lease=Lease(holder, self._clock() + _LEASE_DURATION)))
+        self._sleep(_SETTLE_TIME)
+        settled = self._read()
+        if settled.lease is None and self._usable(settled, rejected) is None:
+            raise TokenStoreUnavailable("a record that was written is not returned by the next read")
+        return settled.lease is not None and settled.lease.holder == holder
 
-    def _open(self, kept: TokenRecord, name: str, open_session: Callable[[Session | None], Session]) -> Session:
+    def _obtain(self, record: TokenRecord, holder: str, obtain: Callable[[Token | None], Token]) -> Token:
         try:
-            session = open_session(kept.session)
+            token = obtain(record.token)
         except HvsmsError:
-            self._publish(dataclasses.replace(kept, claim=Lease(name, self._clock())))
+            # Expired rather than removed: a missing lease looks like a write that was lost.
+            self._publish(dataclasses.replace(record, lease=Lease(holder, self._clock())))
             raise
-        self._publish(TokenRecord(self._fingerprint, session))
-        return session
+        self._publish(TokenRecord(self._fingerprint, token))
+        return token
 
-    def _publish(self, kept: TokenRecord) -> None:
+    def _publish(self, record: TokenRecord) -> None:
         try:
-            self._store.write(kept)
+            self._store.write(record)
         except TokenStoreUnavailable as error:
-            log.warning("The other tasks cannot be told of the new session, and log in themselves: %s.", error)
+            log.warning("The session could not be stored for other tasks, so each of them logs in: %s.", error)
 
     def _read(self) -> TokenRecord:
-        kept = self._store.read()
-        return kept if kept.fingerprint == self._fingerprint else TokenRecord(self._fingerprint)
+        record = self._store.read()
+        return record if record.fingerprint == self._fingerprint else TokenRecord(self._fingerprint)
 
-    def _usable(self, kept: TokenRecord, refused: str | None) -> Session | None:
-        session = kept.session
-        if session is None or session.access_token == refused or self._clock() >= session.renew_at:
-            return None
-        return session
+    def _usable(self, record: TokenRecord, rejected: str | None) -> Token | None:
+        token = record.token
+        return token if token and token.access_token != rejected and self._clock() < token.renew_at else None
 
-    def _is_claimed(self, kept: TokenRecord) -> bool:
-        # The upper bound is for a claim from a machine whose clock is ahead.
+    def _is_leased(self, record: TokenRecord) -> bool:
+        # The upper bound ignores a lease from a machine whose clock is far ahead.
         now = self._clock()
-        return kept.claim is not None and now < kept.claim.until <= now + 2 * _CLAIM
+        return record.lease is not None and now < record.lease.expires_at <= now + 2 * _LEASE_DURATION

@@ -21,6 +21,8 @@ import random
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
+from airflow_provider_hvsms.api.headers import number
+
 DEFAULT_WINDOW = 60.0
 """Seconds, while no answer has named another window (RingCentral: rate limits)."""
 
@@ -223,12 +225,3 @@ class RateLimit:
 
     def _leaves_at(self, turn: Permit) -> float:
         return math.inf if turn.answered_at is None else turn.answered_at + self.window + _WINDOW_MARGIN
-
-
-def number(headers: Mapping[str, str], name: str) -> float | None:
-    """A header's value, finite and not negative; `None` if it has no such value."""
-    try:
-        value = float(headers.get(name, ""))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None

@@ -7,7 +7,6 @@ for it, and none leaves during a penalty.
 
 from __future__ import annotations
 
-import email.utils
 import enum
 import logging
 import math
@@ -21,7 +20,8 @@ from http import HTTPStatus
 
 from airflow_provider_hvsms.api.errors import QuotaExceeded
 from airflow_provider_hvsms.api.fork import renew_after_fork
-from airflow_provider_hvsms.api.quota.limiter import Permit, RateLimit, number
+from airflow_provider_hvsms.api.headers import number, retry_after
+from airflow_provider_hvsms.api.quota.limiter import Permit, RateLimit
 
 log = logging.getLogger(__name__)
 
@@ -178,17 +178,3 @@ def _too_long(seconds: float, *, is_penalty: bool) -> str:
             "Try again then."
         )
     return f"The quota of this user and app is used up until {until}: try again then."
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `Retry-After` asks for, given as a number or as a date; `None` without a usable one."""
-    seconds = number(headers, "Retry-After")
-    if seconds is not None:
-        return seconds
-    try:
-        moment = email.utils.parsedate_to_datetime(headers.get("Retry-After", ""))
-    except (TypeError, ValueError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -133,7 +133,7 @@ class Application:
         if request.method == "POST":
             response = self._with_faults(request, lambda: self._call_oauth(request))
         else:
-            response = method_not_allowed("POST")
+            response = self._oauth.uncounted(method_not_allowed("POST"))
         self.counters.count_response(response.sent_status)
         return response
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
-from airflow_provider_hvsms.sandbox.http.response import Response, error_response, invalid_token
+from airflow_provider_hvsms.sandbox.http.response import JSON, Response, error_response, invalid_token
 from airflow_provider_hvsms.sandbox.settings import RETRY_HEADER
 
 MakeResponse = Callable[[], Response]
@@ -165,7 +165,8 @@ class FaultSchedule:
 
 def _with_changed_list(response: Response, change: Callable[[dict[str, Any]], None]) -> Response:
     """Return the response of a list with its content changed; any other response unchanged."""
-    content = json.loads(response.body) if response.status == 200 else None
+    has_json = response.status == 200 and response.content_type == JSON and response.body
+    content = json.loads(response.body) if has_json else None
     if not isinstance(content, dict) or "records" not in content:
         return response
     change(content)
@@ -179,4 +180,5 @@ def _repeat_token(content: dict[str, Any]) -> None:
 
 def _remove_field(content: dict[str, Any], field: str) -> None:
     for record in content["records"]:
-        record.pop(field, None)
+        if isinstance(record, dict):
+            record.pop(field, None)

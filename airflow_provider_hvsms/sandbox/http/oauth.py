@@ -65,13 +65,17 @@ class OAuth:
         """Answer ``POST /restapi/oauth/revoke``: end the session of either of its tokens."""
         return self._within_quota(content_type, authorization, lambda: self._end_session(form))
 
+    def uncounted(self, response: Response) -> Response:
+        """Return a response with the headers of the quota that its request was not counted in."""
+        quota = self._quota.peek(self._settings.client_id)
+        return response.with_headers(quota.headers(self._settings.rate_headers))
+
     def _within_quota(self, content_type: str, authorization: str, make: Callable[[], Response]) -> Response:
         """Check the client, then the quota of the group ``auth``, to which both endpoints belong."""
         try:
             self._check_request(content_type, authorization)
         except HttpError as error:
-            unused = self._quota.peek(self._settings.client_id)
-            return error.response.with_headers(unused.headers(self._settings.rate_headers))
+            return self.uncounted(error.response)
         decision = self._quota.admit(self._settings.client_id)
         self._counters.count_decision(decision, is_oauth=True)
         try:

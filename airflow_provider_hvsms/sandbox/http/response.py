@@ -116,9 +116,10 @@ def with_error_name(response: Response) -> Response:
     if response.status < 400 or response.content_type != JSON:
         return response
     content = json.loads(response.body)
-    code = content["errorCode"]
-    named = {**content, "errorCode": _ERROR_NAMES.get(code, code)}
-    return Response.of_json(named, response.status).with_headers(response.headers)
+    name = _ERROR_NAMES.get(content.get("errorCode"))
+    if name is None:
+        return response
+    return Response.of_json({**content, "errorCode": name}, response.status).with_headers(response.headers)
 
 
 def _of_entries(status: int, entries: list[dict[str, str]]) -> Response:

@@ -1,53 +1,53 @@
-"""Rows as Parquet, with real types; needs pyarrow."""
+"""Parquet, written with pyarrow."""
 
 from __future__ import annotations
 
 import decimal
-import importlib
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from airflow_provider_hvsms.api.errors import MissingPackage, ValueDoesNotFit
-from airflow_provider_hvsms.api.filters import check_choice
-from airflow_provider_hvsms.sinks.files.registry import FileFormat, RowWriter
+from airflow_provider_hvsms.sinks.files.format import FileFormat, RowWriter
 from airflow_provider_hvsms.sinks.schema import Column, Kind, Row
 
-_CODECS = ("snappy", "gzip", "brotli", "zstd", "lz4", "none")
-_MONEY = decimal.Context(prec=18, rounding=decimal.ROUND_HALF_EVEN)
-_MONEY_STEP = Decimal("0.000001")
+_PRECISION, _SCALE = 18, 6
+_ROUNDING = decimal.Context(prec=_PRECISION, rounding=decimal.ROUND_HALF_EVEN)
+_SMALLEST_STEP = Decimal(1).scaleb(-_SCALE)
 
 
 class Parquet(FileFormat):
-    """`string`, `int64`, `decimal128(18, 6)`, `timestamp[us, UTC]`; every column may be null.
+    """Columns of type `string`, `int64`, `decimal128(18, 6)` and `timestamp[us, UTC]`, all of them nullable.
 
-    Money with more than six digits behind the point is rounded half to even.
-
-    :param codec: compresses the pages inside the file; `none`: not at all.
+    Decimals with more than six decimal places are rounded half to even. The compression is that of the pages inside
+    the file. A block of rows becomes a row group.
     """
 
-    suffix = ".parquet"
+    name = "parquet"
+    suffixes: ClassVar = dict.fromkeys(("snappy", "gzip", "brotli", "zstd", "lz4", "none"), ".parquet")
+    default_compression = "snappy"
     rows_per_block = 10_000
-    """The rows of a row group."""
-    is_readable_without_rows = True
+    stores_schema = True
 
-    def __init__(self, codec: str) -> None:
-        check_choice("compression", codec, _CODECS)
-        arrow, _ = _import("pyarrow"), _import("pyarrow.parquet")
-        if codec != "none" and not arrow.Codec.is_available(codec):
-            raise MissingPackage(f"compression is {codec!r}, which the installed pyarrow was built without.")
-        self._codec = codec
+    def __init__(self, compression: str | None = None) -> None:
+        super().__init__(compression)
+        self._arrow = _import_pyarrow()
+        if self.compression != "none" and not self._arrow.Codec.is_available(self.compression):
+            raise MissingPackage(
+                f"compression is {self.compression!r}, which the installed pyarrow was built without. "
+                "Choose another compression, or install a pyarrow that supports this one."
+            )
 
-    def writer(self, file: IO[bytes], columns: Sequence[Column]) -> RowWriter:
-        return _ParquetWriter(file, columns, self._codec)
+    def open_writer(self, file: IO[bytes], columns: Sequence[Column]) -> RowWriter:
+        return _ParquetWriter(file, columns, self.compression, self._arrow)
 
 
 class _ParquetWriter:
-    def __init__(self, file: IO[bytes], columns: Sequence[Column], codec: str) -> None:
-        self._arrow = _import("pyarrow")
+    def __init__(self, file: IO[bytes], columns: Sequence[Column], compression: str, arrow: Any) -> None:
+        self._arrow = arrow
         self._columns = columns
-        self._schema = self._arrow.schema([(column.name, _type_of(column.kind, self._arrow)) for column in columns])
-        self._writer = _import("pyarrow.parquet").ParquetWriter(file, self._schema, compression=codec)
+        self._schema = arrow.schema([(column.name, _arrow_type(column.kind, arrow)) for column in columns])
+        self._writer = arrow.parquet.ParquetWriter(file, self._schema, compression=compression)
 
     def write(self, rows: Sequence[Row]) -> None:
         values = zip(*rows, strict=True)
@@ -57,35 +57,38 @@ class _ParquetWriter:
     def close(self) -> None:
         self._writer.close()
 
-    def _array(self, column: Column, type_: Any, values: Sequence[Any]) -> Any:
+    def _array(self, column: Column, arrow_type: Any, values: Sequence[Any]) -> Any:
         try:
             if column.kind is Kind.DECIMAL:
-                values = [None if value is None else _MONEY.quantize(value, _MONEY_STEP) for value in values]
-            return self._arrow.array(values, type_)
+                values = [None if value is None else _ROUNDING.quantize(value, _SMALLEST_STEP) for value in values]
+            return self._arrow.array(values, arrow_type)
         except (decimal.InvalidOperation, OverflowError, ValueError):
-            # The cause is left out: it may hold the value.
+            # Without the cause, whose message may contain the value.
             raise ValueDoesNotFit(
-                f"A value of column {column.name!r} does not fit into Parquet's {type_}. "
-                "The formats 'jsonl' and 'csv' hold it as it is."
+                f"A value of column {column.name!r} does not fit into Parquet's {arrow_type}. "
+                "Use the format 'jsonl' or 'csv', which have no such limit."
             ) from None
 
 
-def _type_of(kind: Kind, arrow: Any) -> Any:
+def _arrow_type(kind: Kind, arrow: Any) -> Any:
     match kind:
         case Kind.INTEGER:
             return arrow.int64()
         case Kind.DECIMAL:
-            return arrow.decimal128(18, 6)
+            return arrow.decimal128(_PRECISION, _SCALE)
         case Kind.TIME:
             return arrow.timestamp("us", "UTC")
         case _:
             return arrow.string()
 
 
-def _import(module: str) -> Any:
+def _import_pyarrow() -> Any:
+    """Import pyarrow when Parquet is used, not before: it is an optional dependency and slow to import."""
     try:
-        return importlib.import_module(module)
+        import pyarrow
+        import pyarrow.parquet
     except ImportError:
         raise MissingPackage(
             "format is 'parquet', which needs pyarrow: pip install 'airflow-provider-hvsms[parquet]'."
         ) from None
+    return pyarrow

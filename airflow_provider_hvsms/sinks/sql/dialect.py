@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, NotSupportedError, Programming
 
 from airflow_provider_hvsms.api.errors import CommitUnknown
 from airflow_provider_hvsms.sinks.schema import LOADED_AT, Kind, Layout, Row
+from airflow_provider_hvsms.sinks.sql.driver import KIND
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -21,6 +22,10 @@ LOCK_SECONDS = 300
 
 SEQUENCE = "hvsms_sequence"
 """The staging column that numbers the rows in the order in which they were read."""
+
+
+DECIMAL_PLACES = 6
+"""Of a cost, and of the seconds of a time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,9 +129,24 @@ class Database:
         return [column["name"] for column in inspector.get_columns(table.name, schema=table.schema)]
 
     def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, str]:
-        """What the table's columns hold: `text`, `number` or `time`; none for types that are not known."""
+        """What the table's columns hold: `text`, `number` or `time`; none for types that are not known.
+
+        A type that would round the values of its column is `rounded number` or `rounded time`.
+        """
         columns = sa.inspect(connection).get_columns(table.name, schema=table.schema)
-        return {column["name"]: family for column in columns if (family := _family(column["type"]))}
+        families = {column["name"]: family for column in columns if (family := _family(column["type"]))}
+        for column in columns:
+            kind = table.columns[column["name"]].info[KIND]
+            decimal_places = self._decimal_places(column["type"], kind)
+            if decimal_places is not None and decimal_places < DECIMAL_PLACES:
+                families[column["name"]] = f"rounded {family_of(kind)}"
+        return families
+
+    def _decimal_places(self, found: sa.types.TypeEngine[Any], kind: Kind) -> int | None:
+        """How many a column's type keeps, of a cost or of a second; `None` if all, or if that is not known."""
+        if kind is Kind.DECIMAL and isinstance(found, sa.Integer | sa.Numeric):
+            return 0 if isinstance(found, sa.Integer) else found.scale
+        return None
 
     def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
         """The sets of columns that no two rows may share."""
@@ -142,6 +162,10 @@ class Database:
             **{one["name"]: {name or "" for name in one["column_names"]} for one in indexes},
             **{one["name"]: set(one["column_names"]) for one in inspector.get_unique_constraints(*where)},
         }
+
+    def storage_problem(self, connection: sa.engine.Connection, target: sa.Table) -> str | None:
+        """Why a load into the target could not be taken back, as the end of "Table … exists …"."""
+        return None
 
     def key_problem(self, connection: sa.engine.Connection, target: sa.Table, key: Sequence[str]) -> str | None:
         """What about the target's keys stands against a merge by `key`, as the end of "Table … exists …"."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,8 +16,9 @@ from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_hvsms.sinks.schema import Row
-from airflow_provider_hvsms.sinks.sql.dialect import Upserting
+from airflow_provider_hvsms.sinks.schema import Kind, Row
+from airflow_provider_hvsms.sinks.sql.dialect import DECIMAL_PLACES, Upserting
+from airflow_provider_hvsms.sinks.sql.driver import KIND
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -91,8 +93,12 @@ class DuckDb(Upserting):
     def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, str]:
         columns = sa.func.duckdb_columns().table_valued("column_name", "data_type", *_WHERE)
         found = sa.select(columns.c.column_name, columns.c.data_type).where(_is_of(columns, table))
-        types = {name: data_type.partition("(")[0] for name, data_type in connection.execute(found)}
-        return {name: _FAMILIES.get(data_type, "other") for name, data_type in types.items()}
+        types = {name: str(data_type) for name, data_type in connection.execute(found)}
+        families = {name: _FAMILIES.get(data_type.partition("(")[0], "other") for name, data_type in types.items()}
+        for column in table.columns:
+            if column.info[KIND] is Kind.DECIMAL and _rounds(types[column.name]):
+                families[column.name] = "rounded number"
+        return families
 
     def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
         constraints = sa.func.duckdb_constraints().table_valued("constraint_type", "constraint_column_names", *_WHERE)
@@ -110,12 +116,21 @@ class DuckDb(Upserting):
         return postgresql.insert(target)
 
 
+def _rounds(data_type: str) -> bool:
+    """Whether a cost would be rounded."""
+    decimal_places = _DECIMAL.fullmatch(data_type)
+    return data_type in _INTEGERS or (decimal_places is not None and int(decimal_places[1]) < DECIMAL_PLACES)
+
+
 _PASSING = frozenset({"IOException", "TransactionException", "OutOfMemoryException", "ConnectionException"})
 """DuckDB's errors about trouble that may pass, such as a file that another process has open."""
 
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_DECIMAL = re.compile(r"DECIMAL\(\d+,\s*(\d+)\)")
+
 _FAMILIES = {
     **dict.fromkeys(("VARCHAR", "JSON", "ENUM"), "text"),
-    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DECIMAL", "FLOAT", "DOUBLE"), "number"),
+    **dict.fromkeys((*_INTEGERS, "DECIMAL", "FLOAT", "DOUBLE"), "number"),
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "DATETIME"), "time"),
 }
 

@@ -33,12 +33,13 @@ class Mysql(Database):
 
     @staticmethod
     def prepare_session(dbapi_connection: Any) -> Any:
-        """Rows as tuples, transactions, UTC, and no value cut to fit, whatever the connection's extra says."""
+        """Rows as tuples, transactions, UTC, every character, and no value cut to fit, whatever the extra says."""
         if hasattr(dbapi_connection, "default_cursor"):  # mysqlclient
             dbapi_connection.cursorclass = type(dbapi_connection).default_cursor
+            dbapi_connection.set_character_set("utf8mb4")
         with closing(dbapi_connection.cursor()) as cursor:
             cursor.execute(
-                "SET SESSION time_zone = '+00:00', SESSION autocommit = 0, "
+                "SET SESSION time_zone = '+00:00', SESSION autocommit = 0, SESSION default_storage_engine = InnoDB, "
                 "SESSION sql_mode = TRIM(LEADING ',' FROM CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'))"
             )
         return dbapi_connection
@@ -94,6 +95,25 @@ class Mysql(Database):
         for name, column, sub_part in connection.execute(found):
             keys.setdefault(name, set()).add(column if sub_part is None else f"a prefix of {column}")
         return list(keys.values())
+
+    def _decimal_places(self, found: sa.types.TypeEngine[Any], kind: Kind) -> int | None:
+        if isinstance(found, mysql.DATETIME | mysql.TIMESTAMP):
+            return found.fsp or 0
+        return super()._decimal_places(found, kind)
+
+    def storage_problem(self, connection: sa.engine.Connection, target: sa.Table) -> str | None:
+        table = _catalogue("tables", "engine")
+        engines = sa.table("engines", sa.column("engine"), sa.column("transactions"), schema="information_schema")
+        found = (
+            sa.select(engines.c.engine)
+            .select_from(engines.join(table, table.c.engine == engines.c.engine))
+            .where(_is_of(table, target), engines.c.transactions != "YES")
+        )
+        engine = connection.scalar(found)
+        return engine and (
+            f"in the storage engine {engine}, which cannot take back a load that fails. Nothing was written. "
+            "Change the table to ENGINE = InnoDB."
+        )
 
     def key_problem(self, connection: sa.engine.Connection, target: sa.Table, key: Sequence[str]) -> str | None:
         keys = self.unique_keys(connection, target)

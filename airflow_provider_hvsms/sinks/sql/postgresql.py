@@ -64,17 +64,22 @@ class Postgresql(Upserting):
             )
 
     def _sessions_change(self, connection: sa.engine.Connection, before: int) -> bool:
-        """Whether a second connection in a transaction takes up the session that a pooler gave back."""
+        """Whether a second connection takes up the session that a pooler gave back, or this one gets another."""
         try:
             with self.engine.connect() as other:
                 if _backend(other) == before:
                     return True
-                after = _backend(connection)
+                for _ in range(2):  # of two sessions in turn the first may be the one before
+                    after = _backend(connection)
+                    connection.rollback()
+                    if after != before:
+                        return True
+                other.rollback()
+                return _backend(other) == before
         except DBAPIError:  # the pool has no second session to show
             return True
         finally:
             connection.rollback()
-        return after != before
 
     def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
         """Without keys that hold for some rows only, or not before the end of a transaction."""
@@ -91,6 +96,11 @@ class Postgresql(Upserting):
         passed_over = set(found.scalars())
         keys = self._named_keys(connection, table)
         return [columns for name, columns in keys.items() if name not in passed_over]
+
+    def _decimal_places(self, found: sa.types.TypeEngine[Any], kind: Kind) -> int | None:
+        if isinstance(found, postgresql.TIMESTAMP):
+            return found.precision
+        return super()._decimal_places(found, kind)
 
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         with driver_cursor(connection) as cursor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,12 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.api.errors import PermanentError, TransientError, UnsuitableDatabase
-from airflow_provider_hvsms.api.transport import redact
+from airflow_provider_hvsms.api.redaction import redact
 from airflow_provider_hvsms.sinks.schema import Kind, Layout, Row
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+_COST = Decimal("0.007")
+_LITTLE = Decimal("0.000001")
 _ROWS = 2
+_NO_ROLLBACK = "a rolled back transaction left its rows"
 
 
 def prove(
@@ -54,16 +57,23 @@ def prove_target(connection: sa.engine.Connection, layout: Layout[Any], target: 
 
     To be called when it is sure that a rollback takes back what was inserted.
 
-    :raises UnsuitableDatabase: the second one was accepted, or a time did not come back as it was.
+    :raises UnsuitableDatabase: the second one was accepted, or a value did not come back as it was, or the row stayed.
     """
     row = dict(zip(layout.names, _row(layout, 0), strict=True))
+    is_the_row = sa.and_(*(target.c[name] == row[name] for name in layout.key))
+    left = 0
     connection.execute(sa.insert(target), [row])
     try:
-        _prove_times(connection, layout, target, row)
+        _prove_values(connection, layout, target, is_the_row)
         _require(_is_refused(connection, sa.insert(target), row), "two rows with the same primary key were accepted")
     finally:
         if not connection.invalidated:
             connection.rollback()
+            left = _count(connection, target, is_the_row)
+            if left:
+                connection.execute(sa.delete(target).where(is_the_row))
+                connection.commit()
+    _require(left == 0, _NO_ROLLBACK)
 
 
 def _is_refused(connection: sa.engine.Connection, insert: sa.sql.Insert, row: dict[str, Any]) -> bool:
@@ -74,16 +84,22 @@ def _is_refused(connection: sa.engine.Connection, insert: sa.sql.Insert, row: di
     return False
 
 
-def _prove_times(connection: sa.engine.Connection, layout: Layout[Any], target: sa.Table, row: dict[str, Any]) -> None:
-    names = [column.name for column in layout.columns if column.kind is Kind.TIME]
+def _prove_values(
+    connection: sa.engine.Connection, layout: Layout[Any], target: sa.Table, is_the_row: sa.ColumnElement[bool]
+) -> None:
+    columns = [column for column in layout.columns if column.kind in (Kind.TIME, Kind.DECIMAL)]
     # As the driver reads them: SQLAlchemy's type would read them as it wrote them.
     quote = connection.dialect.identifier_preparer.quote
-    times: Any = sa.select(*(sa.literal_column(quote(name)) for name in names))
-    where = sa.and_(*(target.c[name] == row[name] for name in layout.key))
-    for found in connection.execute(times.select_from(target).where(where)).one():
-        if isinstance(found, datetime):
-            in_utc = found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+    values: Any = sa.select(*(sa.literal_column(quote(column.name)) for column in columns))
+    found = connection.execute(values.select_from(target).where(is_the_row)).one()
+    for column, value in zip(columns, found, strict=True):
+        if isinstance(value, datetime):
+            in_utc = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
             _require(in_utc == _NOON.replace(tzinfo=None), f"12:00 UTC came back as {in_utc:%H:%M} UTC")
+        elif column.kind is Kind.TIME:
+            _require(not isinstance(value, date), "a time came back as a date")
+        else:
+            _require(abs(Decimal(str(value)) - _COST) < _LITTLE, f"{_COST} came back as {value}")
 
 
 def _prove_staging(database: Database, connection: sa.engine.Connection, layout: Layout[Any], stage: sa.Table) -> None:
@@ -98,15 +114,16 @@ def _prove_rollback(
         connection.execute(statement)
     _require(_count(connection, probe) == _ROWS, "rows did not arrive in a table")
     connection.rollback()
-    _require(_count(connection, probe) == 0, "a rolled back transaction left its rows: the session commits by itself")
+    _require(_count(connection, probe) == 0, f"{_NO_ROLLBACK}: the session commits by itself")
 
 
-def _count(connection: sa.engine.Connection, table: sa.Table) -> int:
-    return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+def _count(connection: sa.engine.Connection, table: sa.Table, where: sa.ColumnElement[bool] | None = None) -> int:
+    count = sa.select(sa.func.count()).select_from(table)
+    return int(connection.execute(count if where is None else count.where(where)).scalar_one())
 
 
 def _row(layout: Layout[Any], number: int) -> Row:
-    values = {Kind.INTEGER: number, Kind.DECIMAL: Decimal("0.007"), Kind.TIME: _NOON, Kind.JSON: "{}"}
+    values = {Kind.INTEGER: number, Kind.DECIMAL: _COST, Kind.TIME: _NOON, Kind.JSON: "{}"}
     return tuple(values.get(column.kind, f"probe {number}") for column in layout.columns)
 
 

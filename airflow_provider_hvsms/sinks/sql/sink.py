@@ -22,7 +22,7 @@ from airflow_provider_hvsms.api.errors import (
     LoadRefused,
     TableMismatch,
 )
-from airflow_provider_hvsms.api.transport import redact
+from airflow_provider_hvsms.api.redaction import redact
 from airflow_provider_hvsms.sinks.schema import REJECTS, Kind, Layout, Row
 from airflow_provider_hvsms.sinks.sql.column_types import column_type
 from airflow_provider_hvsms.sinks.sql.dialect import SEQUENCE, Database, close_quietly, family_of
@@ -218,7 +218,9 @@ class _Target:
                 )
 
     def _check_key(self, database: Database, connection: sa.engine.Connection) -> None:
-        problem = database.key_problem(connection, self.table, self._layout.key)
+        problem = database.storage_problem(connection, self.table) or database.key_problem(
+            connection, self.table, self._layout.key
+        )
         if problem:
             raise TableMismatch(f"Table {self.table.fullname!r} exists {problem}")
 

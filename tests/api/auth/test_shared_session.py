@@ -1,4 +1,4 @@
-"""Programs that know nothing of each other use one session, by way of a store that all can read and write."""
+"""Processes share one session through a token store."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_hvsms.api.auth.session import Login
-from airflow_provider_hvsms.api.auth.shared_session import Lease, Session, TokenRecord, TokenStore
+from airflow_provider_hvsms.api.auth.oauth import Token
+from airflow_provider_hvsms.api.auth.session import Session
+from airflow_provider_hvsms.api.auth.shared_session import Lease, TokenRecord, TokenStore
 from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.api.errors import LoginRefused, TokenStoreUnavailable
 from airflow_provider_hvsms.api.quota.quota import Quota
 from airflow_provider_hvsms.api.transport import Transport
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from tests.api.conftest import credentials_of, whole_history
+from tests.api.quota.shared_clock import SharedClock
 from tests.support.clock import ManualClock
 
 MakeTask = Callable[..., MessageStoreClient]
@@ -28,57 +30,73 @@ READY = Settings(messages=100, days=1, light=10_000, auth=1_000)
 
 @dataclasses.dataclass(frozen=True)
 class FileTokenStore:
-    """A store in a file, which is replaced as a whole."""
+    """A token store in a file, which each write replaces."""
 
     path: Path
 
     def read(self) -> TokenRecord:
-        return TokenRecord.from_text(self.path.read_text()) if self.path.exists() else TokenRecord()
+        return TokenRecord.from_json(self.path.read_text()) if self.path.exists() else TokenRecord()
 
-    def write(self, kept: TokenRecord) -> None:
+    def write(self, record: TokenRecord) -> None:
         draft = self.path.with_name(f"{self.path.name}-{threading.get_ident()}")
-        draft.write_text(kept.as_text())
+        draft.write_text(record.to_json())
         draft.replace(self.path)
 
 
 @dataclasses.dataclass(frozen=True)
-class ReadOnlyTokenStore(FileTokenStore):
-    """A store that holds what somebody else put there, as a secrets backend does."""
+class SlowTokenStore(FileTokenStore):
+    """A token store so slow that several tasks find it empty before the first of them has written."""
 
-    def write(self, kept: TokenRecord) -> None:
+    time: SharedClock
+
+    def read(self) -> TokenRecord:
+        record = super().read()
+        self.time.sleep(0.2)
+        return record
+
+    def write(self, record: TokenRecord) -> None:
+        self.time.sleep(0.2)
+        super().write(record)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadOnlyTokenStore(FileTokenStore):
+    """A token store that cannot be written, as a secrets backend."""
+
+    def write(self, record: TokenRecord) -> None:
         raise TokenStoreUnavailable("it is read only")
 
 
 @dataclasses.dataclass(frozen=True)
 class ForgetfulTokenStore(FileTokenStore):
-    """A store that takes what is written and shows something else, as a Variable that the environment holds too."""
+    """A token store that loses writes, as a Variable that an environment variable overrides."""
 
-    def write(self, kept: TokenRecord) -> None:
+    def write(self, record: TokenRecord) -> None:
         pass
 
 
 class Killed(BaseException):
-    """Stands for a process's end: no code of ours catches it."""
+    """Ends a task like the end of its process: no code of the package catches it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DeadlyTokenStore(FileTokenStore):
-    """A store whose user is killed right after it has written."""
+    """A token store that kills the task after its first write."""
 
-    def write(self, kept: TokenRecord) -> None:
-        super().write(kept)
+    def write(self, record: TokenRecord) -> None:
+        super().write(record)
         raise Killed
 
 
 @dataclasses.dataclass(frozen=True)
-class ClaimedTokenStore(FileTokenStore):
-    """A store in which one task after the other claims the login and dies."""
+class LeasedTokenStore(FileTokenStore):
+    """A token store in which one task after the other acquires the lease and is killed."""
 
     fingerprint: str
     clock: ManualClock
 
     def read(self) -> TokenRecord:
-        return TokenRecord(self.fingerprint, claim=Lease("the next one", self.clock.now + 100))
+        return TokenRecord(self.fingerprint, lease=Lease("the next task", self.clock.now + 100))
 
 
 @pytest.fixture
@@ -88,20 +106,22 @@ def store(tmp_path: Path) -> FileTokenStore:
 
 @pytest.fixture
 def make_task(clock: ManualClock) -> Iterator[MakeTask]:
-    """Makes what a task has in its own process: a client with a login and a quota of its own."""
+    """Makes clients as tasks in processes of their own have them: each with its own session and quota."""
     made: list[MessageStoreClient] = []
 
     def make(
-        sandbox: Sandbox, store: TokenStore | None, *, client_secret: str = "sandbox-secret", in_real_time: bool = False
+        sandbox: Sandbox,
+        store: TokenStore | None,
+        *,
+        client_secret: str = "sandbox-secret",
+        shared: SharedClock | None = None,
     ) -> MessageStoreClient:
         credentials = replace(credentials_of(sandbox), client_secret=client_secret)
         quota = Quota(clock=clock, sleep=clock.sleep)
         transport = Transport(credentials.server, quota=quota, sleep=clock.sleep)
-        if in_real_time:
-            login = Login(credentials, transport, store=store)
-        else:
-            login = Login(credentials, transport, store=store, clock=clock, sleep=clock.sleep)
-        made.append(MessageStoreClient(Transport(credentials.server, quota=quota, sleep=clock.sleep), login))
+        time = shared or clock
+        session = Session(credentials, transport, token_store=store, clock=time, sleep=time.sleep)
+        made.append(MessageStoreClient(Transport(credentials.server, quota=quota, sleep=clock.sleep), session))
         return made[-1]
 
     yield make
@@ -117,12 +137,16 @@ def logins(sandbox: Sandbox) -> int:
     return sum(sandbox.counters.logins.values())
 
 
+def load_all(sandbox: Sandbox, task: MessageStoreClient) -> int:
+    return len(list(task.iter_messages(whole_history(sandbox), per_page=10)))
+
+
 def all_at_once(sandbox: Sandbox, tasks: list[MessageStoreClient]) -> list[int]:
-    """Let every task read the whole history at the same time; how many messages each one got."""
+    """Read the whole history with every task at once, and return how many messages each read."""
     counts: list[int] = []
 
     def load(task: MessageStoreClient) -> None:
-        counts.append(len(list(task.iter_messages(whole_history(sandbox), per_page=10))))
+        counts.append(load_all(sandbox, task))
 
     threads = [threading.Thread(target=load, args=(task,)) for task in tasks]
     for thread in threads:
@@ -132,7 +156,7 @@ def all_at_once(sandbox: Sandbox, tasks: list[MessageStoreClient]) -> list[int]:
     return counts
 
 
-def test_a_task_uses_the_session_that_an_earlier_one_left(
+def test_a_task_uses_the_session_of_an_earlier_task(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask
 ) -> None:
     for _ in range(8):
@@ -142,21 +166,25 @@ def test_a_task_uses_the_session_that_an_earlier_one_left(
     assert (logins(sandbox), sandbox.counters.revokes, sandbox.counters.answers[401]) == (1, 0, 0)
 
 
-def test_tasks_that_begin_at_once_log_in_once(store: FileTokenStore, make_task: MakeTask) -> None:
+def test_tasks_that_start_at_once_log_in_once(store: FileTokenStore, make_task: MakeTask) -> None:
+    time = SharedClock()
+    slow = SlowTokenStore(store.path, time)
     with Sandbox(replace(READY, max_sessions=5)) as sandbox:
-        counts = all_at_once(sandbox, [make_task(sandbox, store, in_real_time=True) for _ in range(8)])
+        tasks = [make_task(sandbox, slow, shared=time) for _ in range(8)]
+        counts: list[int] = []
+        time.run([lambda task=task: counts.append(load_all(sandbox, task)) for task in tasks])  # type: ignore[misc]  # mypy knows no such default
         assert counts == [100] * 8
         assert (logins(sandbox), sandbox.counters.answers[401]) == (1, 0)
 
 
-def test_tasks_that_share_nothing_load_all_the_same(make_task: MakeTask) -> None:
+def test_tasks_without_a_token_store_complete_too(make_task: MakeTask) -> None:
     with Sandbox(replace(READY, max_sessions=5)) as sandbox:
         counts = all_at_once(sandbox, [make_task(sandbox, None) for _ in range(7)])
         assert counts == [100] * 7
         assert logins(sandbox) >= 7
 
 
-def test_a_session_is_renewed_once_for_all_and_nobody_logs_in(
+def test_a_token_is_refreshed_once_for_all_tasks(
     clock: ManualClock, store: FileTokenStore, make_task: MakeTask
 ) -> None:
     with Sandbox(READY, clock=clock) as sandbox:
@@ -169,15 +197,15 @@ def test_a_session_is_renewed_once_for_all_and_nobody_logs_in(
         assert (logins(sandbox), counters.refreshes, counters.answers[401]) == (1, 2, 0)
 
 
-def test_a_task_whose_session_another_one_renewed_finds_the_new_one_and_does_not_log_in(
+def test_a_task_whose_token_another_task_refreshed_finds_the_new_one(
     clock: ManualClock, store: FileTokenStore, make_task: MakeTask, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Sandbox(READY, clock=clock) as sandbox:
         ahead, behind = make_task(sandbox, store), make_task(sandbox, store)
         read_one(sandbox, behind)
-        session = store.read().session
-        assert session is not None
-        store.write(replace(store.read(), session=replace(session, renew_at=clock.now)))
+        token = store.read().token
+        assert token is not None
+        store.write(replace(store.read(), token=replace(token, renew_at=clock.now)))
         read_one(sandbox, ahead)
         read_one(sandbox, behind)
         counters = sandbox.counters
@@ -185,7 +213,7 @@ def test_a_task_whose_session_another_one_renewed_finds_the_new_one_and_does_not
     assert "Another login" not in caplog.text
 
 
-def test_a_session_that_another_program_ended_is_replaced_once_for_all(
+def test_a_session_ended_by_another_program_is_replaced_once_for_all_tasks(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, caplog: pytest.LogCaptureFixture
 ) -> None:
     tasks = [make_task(sandbox, store) for _ in range(4)]
@@ -196,10 +224,10 @@ def test_a_session_that_another_program_ended_is_replaced_once_for_all(
     for task in tasks:
         read_one(sandbox, task)
     assert logins(sandbox) == 1 + 5 + 1
-    assert caplog.text.count("shared_session is set, so these are other programs' logins") == 1
+    assert caplog.text.count("shared_session is set, so these are logins of other programs") == 1
 
 
-def test_a_refresh_token_that_is_used_up_leads_to_a_login(
+def test_after_an_expired_refresh_token_a_task_logs_in(
     clock: ManualClock, store: FileTokenStore, make_task: MakeTask
 ) -> None:
     with Sandbox(replace(READY, refresh_token_ttl=60), clock=clock) as sandbox:
@@ -209,16 +237,16 @@ def test_a_refresh_token_that_is_used_up_leads_to_a_login(
         assert logins(sandbox) == 2
 
 
-def test_a_session_of_other_credentials_is_not_used(
+def test_a_token_of_other_credentials_is_ignored(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
-    store.write(TokenRecord("another user's", Session("their token", None, clock.now + 3000, clock.now + 3060)))
+    store.write(TokenRecord("another user's", Token("their token", None, clock.now + 3000, clock.now + 3060)))
     read_one(sandbox, make_task(sandbox, store))
     assert (logins(sandbox), sandbox.counters.answers[401]) == (1, 0)
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "{", "gibberish", '{"session": {"access_token": 1}}', '"\\ud800"'])
-def test_what_cannot_be_read_counts_as_nothing_and_is_replaced(
+@pytest.mark.parametrize("text", ["", "null", "[]", "{", "gibberish", '{"token": {"access_token": 1}}', '"\\ud800"'])
+def test_an_unreadable_record_is_replaced(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, text: str
 ) -> None:
     store.path.write_text(text)
@@ -227,7 +255,7 @@ def test_what_cannot_be_read_counts_as_nothing_and_is_replaced(
     assert logins(sandbox) == 1
 
 
-def test_a_task_that_died_while_it_logged_in_holds_the_others_up_for_three_minutes(
+def test_the_lease_of_a_killed_task_expires_after_three_minutes(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
     with pytest.raises(Killed):
@@ -238,25 +266,25 @@ def test_a_task_that_died_while_it_logged_in_holds_the_others_up_for_three_minut
     assert logins(sandbox) == 1
 
 
-def test_claims_without_end_hold_a_task_up_for_ten_minutes(
+def test_a_task_logs_in_without_a_lease_after_ten_minutes(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
-    read_one(sandbox, make_task(sandbox, ClaimedTokenStore(store.path, credentials_of(sandbox).fingerprint, clock)))
+    read_one(sandbox, make_task(sandbox, LeasedTokenStore(store.path, credentials_of(sandbox).fingerprint, clock)))
     assert 600 <= sum(clock.slept) <= 605
     assert logins(sandbox) == 1
 
 
-def test_a_claim_from_a_clock_that_is_wrong_holds_nobody_up(
+def test_a_lease_from_a_clock_that_is_far_ahead_is_ignored(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
     store.write(
-        TokenRecord(credentials_of(sandbox).fingerprint, claim=Lease("somebody from the future", clock.now + 86_400))
+        TokenRecord(credentials_of(sandbox).fingerprint, lease=Lease("a task whose clock is ahead", clock.now + 86_400))
     )
     read_one(sandbox, make_task(sandbox, store))
     assert sum(clock.slept) <= 5
 
 
-def test_a_refused_login_leaves_no_claim_behind(
+def test_a_refused_login_releases_the_lease(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, clock: ManualClock
 ) -> None:
     with pytest.raises(LoginRefused):
@@ -266,7 +294,7 @@ def test_a_refused_login_leaves_no_claim_behind(
 
 
 @pytest.mark.parametrize("kind", [ReadOnlyTokenStore, ForgetfulTokenStore])
-def test_with_a_store_that_cannot_be_written_a_task_has_its_own_session_and_says_so_once(
+def test_without_a_writable_token_store_a_task_has_its_own_session(
     sandbox: Sandbox,
     tmp_path: Path,
     make_task: MakeTask,
@@ -282,7 +310,7 @@ def test_with_a_store_that_cannot_be_written_a_task_has_its_own_session_and_says
     assert caplog.text.count("cannot be shared") == 1
 
 
-def test_a_store_that_can_only_be_read_still_gives_its_session(
+def test_the_token_of_a_read_only_token_store_is_used(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask
 ) -> None:
     read_one(sandbox, make_task(sandbox, store))
@@ -290,12 +318,12 @@ def test_a_store_that_can_only_be_read_still_gives_its_session(
     assert (logins(sandbox), sandbox.counters.revokes) == (1, 0)
 
 
-def test_no_token_shows_in_logs_or_representations(
+def test_logs_and_representations_show_no_token(
     sandbox: Sandbox, store: FileTokenStore, make_task: MakeTask, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         read_one(sandbox, make_task(sandbox, store))
-    kept = store.read()
-    assert kept.session is not None
-    assert kept.session.access_token not in caplog.text + repr(kept)
+    record = store.read()
+    assert record.token is not None
+    assert record.token.access_token not in caplog.text + repr(record)
     assert sandbox.settings.jwt not in store.path.read_text()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
 
 from airflow_provider_hvsms.api.errors import QuotaExceeded
-from airflow_provider_hvsms.api.quota.quota import Quota, UsageGroup, retry_after
+from airflow_provider_hvsms.api.quota.quota import Quota, UsageGroup
 from tests.support.clock import ManualClock
 from tests.support.sliding_window import ALL_HEADERS, SlidingWindow
 
@@ -238,16 +236,6 @@ def test_headers_that_make_no_sense_count_as_missing(clock: ManualClock, headers
         with quota.turn(UsageGroup.LIGHT) as turn:
             turn.answered(200, headers)
     assert clock.slept == []
-
-
-def test_retry_after_may_be_a_number_or_a_date() -> None:
-    in_a_minute = datetime.now(UTC) + timedelta(seconds=60)
-    from_date = retry_after({"Retry-After": format_datetime(in_a_minute, usegmt=True)})
-    assert retry_after({"Retry-After": "17"}) == 17
-    assert from_date is not None
-    assert 57 < from_date <= 60
-    assert retry_after({"Retry-After": "soon"}) is None
-    assert retry_after({}) is None
 
 
 @pytest.mark.parametrize("said", ["0", "Thu, 01 Jan 2026 00:00:00 GMT"])

@@ -158,3 +158,12 @@ def test_errors_may_have_a_name_at_the_top_and_their_code_nested(
 
 def test_a_missing_permission_is_named(open_client: Opener) -> None:
     assert open_client(permission=False).read("/messages").json()["errors"][0]["permissionName"] == "A2PSMS"
+
+
+def test_named_errors_do_not_change_a_refused_login(open_client: Opener) -> None:
+    reply = open_client(named_errors=True).grant(secret="wrong")
+    assert (reply.status, reply.json()["error"], reply.json()["errors"][0]["errorCode"]) == (
+        401,
+        "invalid_client",
+        "OAU-146",
+    )

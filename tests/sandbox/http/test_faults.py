@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_hvsms.sandbox import Fault
+from tests.sandbox.conftest import END
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Client, Opener
@@ -167,3 +169,18 @@ def test_an_error_with_a_name_can_be_cut_off(open_client: Opener) -> None:
     assert reply.status == 400
     with pytest.raises(json.JSONDecodeError):
         reply.json()
+
+
+def test_a_fault_of_lists_leaves_other_responses_unchanged(client: Client) -> None:
+    client.sandbox.faults.add(Fault.without("from"), times=None)
+    headers = {"Authorization": f"Bearer {client.token}", "Accept": "text/csv"}
+    assert client.send("GET", f"{client.base}/opt-outs", headers=headers).body.startswith(b"from,to,")
+    assert client.grant(path="/restapi/oauth/revoke", token="none").status == 200
+
+
+def test_a_field_may_be_missing_next_to_a_record_that_is_not_an_object(client: Client) -> None:
+    client.sandbox.store.add_raw_message("odd", created=END - timedelta(seconds=1))
+    client.sandbox.faults.add(Fault.without("from"))
+    records = client.read("/messages", WINDOW).json()["records"]
+    assert "odd" in records
+    assert all("from" not in record for record in records if record != "odd")

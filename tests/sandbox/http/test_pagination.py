@@ -91,6 +91,13 @@ def test_a_changed_token_is_refused(client: Client) -> None:
         )
 
 
+@pytest.mark.parametrize("more", ["!", "=", " ", "."])
+def test_a_token_with_more_characters_is_refused(client: Client, more: str) -> None:
+    token = client.read("/messages", SMALL).json()["paging"]["nextPageToken"]
+    for changed in (more + token, token[:9] + more + token[9:], token + more):
+        assert client.read("/messages", SMALL | {"pageToken": changed}).codes == INVALID
+
+
 def test_a_token_of_another_sandbox_is_refused(client: Client, open_client: Opener) -> None:
     token = open_client().read("/messages", SMALL).json()["paging"]["nextPageToken"]
     assert client.read("/messages", SMALL | {"pageToken": token}).codes == INVALID

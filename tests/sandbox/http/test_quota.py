@@ -96,6 +96,7 @@ def test_every_response_has_the_quota_headers(client: Client, method: str, path:
 
 def test_a_refused_login_has_the_headers_of_the_auth_quota(client: Client) -> None:
     assert client.grant(secret="wrong").headers["x-rate-limit-group"] == "auth"
+    assert client.send("GET", "/restapi/oauth/token").headers["x-rate-limit-group"] == "auth"
 
 
 def test_the_quota_is_checked_before_the_permission(open_client: Opener) -> None:

@@ -66,7 +66,7 @@ def test_many_threads_are_counted_exactly(open_client: Opener) -> None:
             f"{client.sandbox.url}{client.base}/opt-outs", headers={"Authorization": f"Bearer {client.token}"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 answers.append(answer.status)
         except urllib.error.HTTPError as error:
             answers.append(error.code)

@@ -1,4 +1,4 @@
-"""Every value comes back from a file as what it was."""
+"""Values are the same when a file is read back."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ import pytest
 from airflow_provider_hvsms.api.errors import InvalidRequest, MissingPackage, ValueDoesNotFit
 from airflow_provider_hvsms.sinks.files.registry import find_format
 from airflow_provider_hvsms.sinks.schema import BATCHES, MESSAGES, Column, Kind, Row
-from tests.sinks.files.lake import LOADED_AT, NOON, row
+from tests.sinks.files.sample_rows import LOADED_AT, NOON, row
 
 TEXTS = ["", "plain", 'say "hi", you', "línea\r\nnew\ttab\\", "🎉 \u2028", " spaces ", "NULL", "\\.", "=1+1"]
 
 
-def written(
+def encode(
     format_name: str,
     rows: Sequence[Row],
     *,
@@ -31,19 +31,19 @@ def written(
     columns: Sequence[Column] = MESSAGES.columns,
 ) -> bytes:
     file = io.BytesIO()
-    writer = find_format(format_name, compression).writer(file, columns)
+    writer = find_format(format_name, compression).open_writer(file, columns)
     writer.write(rows)
     writer.close()
     return file.getvalue()
 
 
-def table(*rows: Row, **options: Any) -> Any:
+def parquet_table(*rows: Row, **options: Any) -> Any:
     parquet: Any = importlib.import_module("pyarrow.parquet")
-    return parquet.read_table(io.BytesIO(written("parquet", rows, **options)))
+    return parquet.read_table(io.BytesIO(encode("parquet", rows, **options)))
 
 
-def test_a_line_of_json_has_the_columns_names_and_typed_values() -> None:
-    [line] = written("jsonl", [row(1)], compression="none").splitlines()
+def test_a_json_line_has_column_names_and_typed_values() -> None:
+    [line] = encode("jsonl", [row(1)], compression="none").splitlines()
     assert json.loads(line, parse_float=Decimal) == {
         "id": "1",
         "batch_id": None,
@@ -61,36 +61,36 @@ def test_a_line_of_json_has_the_columns_names_and_typed_values() -> None:
     }
 
 
-def test_money_in_json_keeps_every_digit() -> None:
-    assert b'"cost":123456.789012345,' in written(
+def test_decimals_in_json_keep_all_digits() -> None:
+    assert b'"cost":123456.789012345,' in encode(
         "jsonl", [row(1, cost=Decimal("123456.789012345"))], compression="none"
     )
 
 
-def test_json_lines_are_utf_8_and_one_row_is_one_line() -> None:
-    lines = written("jsonl", [row(1, text=text) for text in TEXTS], compression="none").decode().split("\n")
+def test_json_lines_are_utf_8_with_one_line_per_row() -> None:
+    lines = encode("jsonl", [row(1, text=text) for text in TEXTS], compression="none").decode().split("\n")
     assert [json.loads(line)["text"] for line in lines[:-1]] == TEXTS
     assert lines[-1] == ""
     assert "🎉" in lines[4]
 
 
-def test_json_inside_a_column_stays_text() -> None:
+def test_a_json_column_is_written_as_a_string() -> None:
     batch = ("1", "+1", 2, 2, "Completed", 1, '[{"index": 0}]', None, NOON, NOON, LOADED_AT)
-    [line] = written("jsonl", [batch], compression="none", columns=BATCHES.columns).splitlines()
+    [line] = encode("jsonl", [batch], compression="none", columns=BATCHES.columns).splitlines()
     assert json.loads(line)["rejected"] == '[{"index": 0}]'
 
 
-def test_a_time_of_another_class_is_written_like_the_others() -> None:
-    class Moment(datetime):
+def test_a_subclass_of_datetime_is_written_as_a_time() -> None:
+    class Time(datetime):
         pass
 
-    moment = Moment(2026, 11, 1, 12, tzinfo=UTC)
-    line = written("jsonl", [(moment,)], compression="none", columns=[Column("at", Kind.TIME)])
+    time = Time(2026, 11, 1, 12, tzinfo=UTC)
+    line = encode("jsonl", [(time,)], compression="none", columns=[Column("at", Kind.TIME)])
     assert line == b'{"at":"2026-11-01T12:00:00Z"}\n'
 
 
 def test_csv_has_a_header_and_quotes_text_only() -> None:
-    header, line = written("csv", [row(1, cost=Decimal("1E-6"))]).decode().splitlines()
+    header, line = encode("csv", [row(1, cost=Decimal("1E-6"))]).decode().splitlines()
     assert header.split(",") == MESSAGES.names
     assert line == (
         '"1",,"Outbound","+16505550100","+16501112222,+16503334444","Sent",,1,0.000001,'
@@ -98,23 +98,23 @@ def test_csv_has_a_header_and_quotes_text_only() -> None:
     )
 
 
-def test_texts_of_every_kind_come_back_from_csv() -> None:
-    file = written("csv", [row(1, text=text) for text in TEXTS]).decode()
+def test_csv_preserves_special_characters() -> None:
+    file = encode("csv", [row(1, text=text) for text in TEXTS]).decode()
     assert [line["text"] for line in csv.DictReader(io.StringIO(file, newline=""))] == TEXTS
 
 
-def test_in_csv_an_empty_text_differs_from_none() -> None:
-    empty, nothing = written("csv", [(1, "", 2), (1, None, 2)], columns=_three_columns()).decode().splitlines()[1:]
-    assert (empty, nothing) == ('1,"",2', "1,,2")
+def test_csv_distinguishes_an_empty_text_from_null() -> None:
+    empty, null = encode("csv", [(1, "", 2), (1, None, 2)], columns=_three_columns()).decode().splitlines()[1:]
+    assert (empty, null) == ('1,"",2', "1,,2")
 
 
-def test_gzip_is_the_default_of_json_lines_only() -> None:
-    assert gzip.decompress(written("jsonl", [row(1)])) == written("jsonl", [row(1)], compression="none")
-    assert gzip.decompress(written("csv", [row(1)], compression="gzip")) == written("csv", [row(1)])
+def test_only_json_lines_are_compressed_with_gzip_by_default() -> None:
+    assert gzip.decompress(encode("jsonl", [row(1)])) == encode("jsonl", [row(1)], compression="none")
+    assert gzip.decompress(encode("csv", [row(1)], compression="gzip")) == encode("csv", [row(1)])
 
 
-def test_gzip_names_no_file_and_no_time() -> None:
-    assert written("jsonl", [row(1)])[3:8] == bytes(5)
+def test_the_gzip_header_holds_no_file_name_and_no_time() -> None:
+    assert encode("jsonl", [row(1)])[3:8] == bytes(5)
 
 
 @pytest.mark.parametrize(
@@ -128,12 +128,12 @@ def test_gzip_names_no_file_and_no_time() -> None:
         ("parquet", "zstd", ".parquet"),
     ],
 )
-def test_the_suffix_tells_the_format_and_its_packing(name: str, compression: str | None, suffix: str) -> None:
+def test_the_suffix_shows_format_and_compression(name: str, compression: str | None, suffix: str) -> None:
     assert find_format(name, compression).suffix == suffix
 
 
-def test_parquet_has_real_types() -> None:
-    types = {field.name: str(field.type) for field in table(row(1)).schema}
+def test_parquet_columns_have_types() -> None:
+    types = {field.name: str(field.type) for field in parquet_table(row(1)).schema}
     assert types == {
         **dict.fromkeys(MESSAGES.names, "string"),
         "segment_count": "int64",
@@ -142,48 +142,48 @@ def test_parquet_has_real_types() -> None:
     }
 
 
-def test_parquet_gives_back_the_exact_values() -> None:
+def test_parquet_preserves_values_exactly() -> None:
     many = [row(1, text="", cost=Decimal("-999999.999999")), row(2, batch_id="b", segment_count=2**63 - 1), row(3)]
-    assert [tuple(line.values()) for line in table(*many).to_pylist()] == many
+    assert [tuple(line.values()) for line in parquet_table(*many).to_pylist()] == many
 
 
-def test_parquet_rounds_money_half_to_even() -> None:
+def test_parquet_rounds_decimals_half_to_even() -> None:
     costs = [Decimal("0.0000005"), Decimal("0.0000015"), Decimal("1E+2"), None]
-    found = table(*(row(1, cost=cost) for cost in costs)).column("cost").to_pylist()
+    found = parquet_table(*(row(1, cost=cost) for cost in costs)).column("cost").to_pylist()
     assert found == [Decimal("0.000000"), Decimal("0.000002"), Decimal("100.000000"), None]
 
 
-def test_money_that_parquet_cannot_hold_when_it_is_rounded_is_an_error() -> None:
+def test_a_decimal_that_is_too_large_for_parquet_after_rounding_is_refused() -> None:
     names = (column.name for column in MESSAGES.columns)
     values = {**dict(zip(names, row(1), strict=True)), "cost": Decimal("999999999999.9999999")}
     with pytest.raises(ValueDoesNotFit, match=r"column 'cost' does not fit into Parquet's decimal128\(18, 6\)"):
-        written("parquet", [tuple(values.values())])
+        encode("parquet", [tuple(values.values())])
 
 
-def test_a_number_that_parquet_cannot_hold_is_an_error() -> None:
+def test_an_integer_that_is_too_large_for_parquet_is_refused() -> None:
     with pytest.raises(ValueDoesNotFit, match="column 'segment_count' does not fit into Parquet's int64"):
-        written("parquet", [row(1, segment_count=2**63)])
+        encode("parquet", [row(1, segment_count=2**63)])
 
 
 @pytest.mark.parametrize("compression", ["snappy", "zstd", "gzip", "none"])
-def test_parquet_is_packed_as_asked(compression: str) -> None:
+def test_parquet_uses_the_given_compression(compression: str) -> None:
     parquet: Any = importlib.import_module("pyarrow.parquet")
-    file = io.BytesIO(written("parquet", [row(1)], compression=compression))
+    file = io.BytesIO(encode("parquet", [row(1)], compression=compression))
     found = parquet.ParquetFile(file).metadata.row_group(0).column(0).compression
     assert found == {"none": "UNCOMPRESSED"}.get(compression, compression.upper())
 
 
 @pytest.mark.parametrize("module", ["pyarrow", "pyarrow.parquet"])
-def test_parquet_without_pyarrow_says_what_to_install(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+def test_parquet_without_pyarrow_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingPackage, match=r"pip install 'airflow-provider-hvsms\[parquet\]'"):
         find_format("parquet", None)
 
 
 @pytest.mark.parametrize("name", ["jsonl", "csv"])
-def test_the_other_formats_need_no_pyarrow(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_other_formats_do_not_need_pyarrow(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert written(name, [row(1)])
+    assert encode(name, [row(1)])
 
 
 def test_an_unknown_format_is_refused_with_the_choices() -> None:

@@ -1,4 +1,4 @@
-"""A folder holds one load, whole, whenever another one stops and however two of them meet."""
+"""A folder holds one complete load, at whatever step another one stops and however two of them interleave."""
 
 from __future__ import annotations
 
@@ -19,41 +19,45 @@ from airflow_provider_hvsms.api.errors import LoadSuperseded
 from airflow_provider_hvsms.sinks.files.folder import Folder
 from airflow_provider_hvsms.sinks.files.publication import Publication
 
-STEPS = ("files", "upload", "write", "read", "move", "remove")
+STEPS = ("list_files", "upload", "write", "read", "rename", "remove")
 
 
-class Stopped(BaseException):
-    """The process is killed here."""
+class ProcessKilled(BaseException):
+    """Stands for the end of the process."""
 
 
-class WatchedFolder(Folder):
-    """Calls something before each step."""
+class ObservedFolder(Folder):
+    """A folder that calls a function before each step."""
 
     def __init__(self, path: ObjectStoragePath, before_step: Callable[[], None]) -> None:
         super().__init__(path)
         for name in STEPS:
-            setattr(self, name, self._watched(getattr(self, name), before_step))
+            setattr(self, name, self._observed(getattr(self, name), before_step))
 
     @staticmethod
-    def _watched(step: Callable[..., Any], before_step: Callable[[], None]) -> Callable[..., Any]:
+    def _observed(step: Callable[..., Any], before_step: Callable[[], None]) -> Callable[..., Any]:
         @functools.wraps(step)
-        def watched(*arguments: Any, **options: Any) -> Any:
+        def observed(*arguments: Any, **options: Any) -> Any:
             before_step()
             return step(*arguments, **options)
 
-        return watched
+        return observed
 
 
-class Turns:
-    """Lets threads go on one step at a time, each time another one by chance."""
+class StepScheduler:
+    """Runs threads one step at a time, in a random order that the seed repeats."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         self._changed = threading.Condition()
         self._waiting: list[str] = []
         self._chosen: str | None = None
+        self._running = threading.Event()
 
     def before_step(self, name: str) -> None:
+        """Wait until the thread of this name is chosen; return at once before `run`."""
+        if not self._running.is_set():
+            return
         with self._changed:
             self._waiting.append(name)
             self._chosen = None if self._chosen == name else self._chosen
@@ -61,8 +65,9 @@ class Turns:
             assert self._changed.wait_for(lambda: self._chosen == name, timeout=10)
             self._waiting.remove(name)
 
-    def run(self, works: dict[str, Callable[[], None]]) -> None:
-        threads = {name: threading.Thread(target=work) for name, work in works.items()}
+    def run(self, functions: dict[str, Callable[[], None]]) -> None:
+        self._running.set()
+        threads = {name: threading.Thread(target=function) for name, function in functions.items()}
         for thread in threads.values():
             thread.start()
         while alive := [name for name, thread in threads.items() if thread.is_alive()]:
@@ -75,9 +80,9 @@ class Turns:
             thread.join()
 
 
-def begin(path: ObjectStoragePath, before_step: Callable[[], None], content: str, parts: int) -> Publication:
-    """A load whose parts are uploaded."""
-    publication = Publication(WatchedFolder(path, before_step))
+def upload_parts(path: ObjectStoragePath, before_step: Callable[[], None], content: str, parts: int) -> Publication:
+    """Start a load and upload its parts."""
+    publication = Publication(ObservedFolder(path, before_step))
     for number in range(parts):
         with tempfile.TemporaryFile() as file:
             file.write(f"{content} {number}".encode())
@@ -86,7 +91,7 @@ def begin(path: ObjectStoragePath, before_step: Callable[[], None], content: str
 
 
 def publish(path: ObjectStoragePath, content: str, parts: int = 2) -> None:
-    begin(path, lambda: None, content, parts).publish({"content": content})
+    upload_parts(path, lambda: None, content, parts).publish({"content": content})
 
 
 def parts_of(path: Path) -> list[str]:
@@ -98,21 +103,21 @@ def success(path: Path) -> str:
 
 
 @pytest.mark.parametrize("steps", range(20))
-def test_a_load_that_stops_after_any_step_leaves_a_complete_one(tmp_path: Path, steps: int) -> None:
+def test_a_load_that_is_killed_after_any_step_leaves_a_complete_one(tmp_path: Path, steps: int) -> None:
     folder = ObjectStoragePath(f"file://{tmp_path}")
     publish(folder, "old", parts=3)
-    left = steps
+    steps_left = steps
 
     def before_step() -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise Stopped
+        nonlocal steps_left
+        steps_left -= 1
+        if steps_left < 0:
+            raise ProcessKilled
 
-    with contextlib.suppress(Stopped):
-        begin(folder, before_step, "new", 2).publish({"content": "new"})
-    of_success = {"old": ["old 0", "old 1", "old 2"], "new": ["new 0", "new 1"]}[success(tmp_path)]
-    assert set(of_success) <= set(parts_of(tmp_path))
+    with contextlib.suppress(ProcessKilled):
+        upload_parts(folder, before_step, "new", 2).publish({"content": "new"})
+    expected = {"old": ["old 0", "old 1", "old 2"], "new": ["new 0", "new 1"]}[success(tmp_path)]
+    assert set(expected) <= set(parts_of(tmp_path))
     publish(folder, "next", parts=1)
     assert (success(tmp_path), parts_of(tmp_path)) == ("next", ["next 0"])
     assert not list(tmp_path.glob(".hvsms-*.draft"))
@@ -120,43 +125,31 @@ def test_a_load_that_stops_after_any_step_leaves_a_complete_one(tmp_path: Path, 
 
 @pytest.mark.parametrize("parts", [2, 0])
 @pytest.mark.parametrize("seed", range(60))
-def test_of_two_loads_at_once_the_one_that_began_later_wins_whole(tmp_path: Path, seed: int, parts: int) -> None:
+def test_of_two_loads_at_once_the_one_that_started_later_wins(tmp_path: Path, seed: int, parts: int) -> None:
     folder = ObjectStoragePath(f"file://{tmp_path}")
     publish(folder, "old", parts=3)
-    turns = Turns(seed)
+    scheduler = StepScheduler(seed)
     loads = {
-        name: begin(folder, functools.partial(started_or_step, turns, name), name, parts)
-        for name in ("outlived", "retry")
+        name: upload_parts(folder, functools.partial(scheduler.before_step, name), name, parts)
+        for name in ("first", "retry")
     }
-    started.set()
-    try:
-        turns.run({name: functools.partial(publish_or_give_up, load, name) for name, load in loads.items()})
-    finally:
-        started.clear()
+    scheduler.run({name: functools.partial(publish_or_discard, load, name) for name, load in loads.items()})
     assert success(tmp_path) == "retry"
     assert parts_of(tmp_path) == [f"retry {number}" for number in range(parts)]
 
 
-def test_a_load_that_was_superseded_says_so_and_changes_nothing(tmp_path: Path) -> None:
-    folder = ObjectStoragePath(f"file://{tmp_path}")
-    outlived = begin(folder, lambda: None, "outlived", 2)
-    publish(folder, "retry")
-    with pytest.raises(LoadSuperseded, match="began later.*run this one again"):
-        outlived.publish({"content": "outlived"})
-    outlived.withdraw()
-    assert (success(tmp_path), parts_of(tmp_path)) == ("retry", ["retry 0", "retry 1"])
-
-
-started = threading.Event()
-
-
-def started_or_step(turns: Turns, name: str) -> None:
-    if started.is_set():
-        turns.before_step(name)
-
-
-def publish_or_give_up(load: Publication, name: str) -> None:
+def publish_or_discard(load: Publication, name: str) -> None:
     try:
         load.publish({"content": name})
     except LoadSuperseded:
-        load.withdraw()
+        load.discard()
+
+
+def test_a_superseded_load_raises_and_changes_nothing(tmp_path: Path) -> None:
+    folder = ObjectStoragePath(f"file://{tmp_path}")
+    first = upload_parts(folder, lambda: None, "first", 2)
+    publish(folder, "retry")
+    with pytest.raises(LoadSuperseded, match="started later.*run this task again"):
+        first.publish({"content": "first"})
+    first.discard()
+    assert (success(tmp_path), parts_of(tmp_path)) == ("retry", ["retry 0", "retry 1"])

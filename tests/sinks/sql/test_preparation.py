@@ -8,7 +8,6 @@ import json
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -21,12 +20,14 @@ from typing import Any
 
 import psycopg2
 import pytest
+import sqlalchemy as sa
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from airflow_provider_hvsms.api.errors import LoadFailed, LoadRefused, TableMismatch, UnsuitableDatabase
 from airflow_provider_hvsms.sinks.schema import MESSAGES, REJECTS, STATUSES, Row
+from airflow_provider_hvsms.sinks.sql.registry import open_database
 from airflow_provider_hvsms.sinks.sql.sink import open_table
 from tests.conftest import SYSTEM_PATH, Warehouse
 from tests.sinks.sql.test_sink import FIRST_LOAD, REJECT, Table, message, rows, table, unreadable
@@ -127,6 +128,35 @@ def test_a_table_without_an_enforced_key_is_refused_in_a_database_that_nobody_kn
     assert postgres_warehouse.query("SELECT id FROM messages") == [("1",)]
 
 
+def test_a_table_that_cannot_roll_back_is_refused_and_left_as_it_was_in_a_database_that_nobody_knows(
+    mysql_warehouse: Warehouse,
+) -> None:
+    """The database can: its other tables do."""
+    table().load([rows(message(1))])
+    mysql_warehouse.run("ALTER TABLE messages ENGINE = MyISAM")
+    with pytest.raises(UnsuitableDatabase, match="a rolled back transaction left its rows.*object storage"):
+        Table(unknown_mysql_hook()).load(unreadable())
+    assert mysql_warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+def unknown_mysql_hook() -> DbApiHook:
+    """MySQL behind a hook whose URL says nothing to SQLAlchemy."""
+    from airflow.providers.mysql.hooks.mysql import MySqlHook
+
+    class UnknownMysqlHook(MySqlHook):
+        dialect_name = "acme"
+
+        def get_sqlalchemy_engine(self, engine_kwargs: Any = None) -> Any:
+            raise NotImplementedError
+
+        def get_conn(self) -> Any:
+            connection: Any = super().get_conn()
+            connection.cursor().execute("SET SESSION sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES'")
+            return connection
+
+    return UnknownMysqlHook(mysql_conn_id="warehouse")
+
+
 def test_a_session_in_another_zone_that_would_shift_times_is_refused_in_a_database_that_nobody_knows(
     postgres_warehouse: Warehouse,
 ) -> None:
@@ -205,14 +235,65 @@ def test_a_column_of_another_type_is_refused_and_named(
     request: pytest.FixtureRequest, name: str, column: str, type_: str
 ) -> None:
     warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
+    time_type = "DATETIME(6)" if name == "mysql" else "TIMESTAMP"
     types = {one.name: "VARCHAR(100)" for one in MESSAGES.columns} | {
-        "segment_count": "BIGINT", "cost": "NUMERIC(18, 6)", "creation_time": "TIMESTAMP",
-        "last_modified_time": "DATETIME", "loaded_at": "DATETIME", column: type_,
+        "segment_count": "BIGINT", "cost": "NUMERIC(18, 6)", "creation_time": time_type,
+        "last_modified_time": time_type, "loaded_at": time_type, column: type_,
     }  # fmt: skip
     columns = ", ".join(f"{one} {kind}" for one, kind in types.items())
     warehouse.run(f"CREATE TABLE messages ({columns}, PRIMARY KEY (id))")
     with pytest.raises(TableMismatch, match=f"column '{column}' of a type for number values; it must be one for text"):
         table().load(unreadable())
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "type_"),
+    [
+        ("postgres", "cost", "NUMERIC(10, 2)"),
+        ("postgres", "cost", "BIGINT"),
+        ("postgres", "last_modified_time", "TIMESTAMP(0)"),
+        ("mysql", "cost", "NUMERIC(10, 2)"),
+        ("mysql", "cost", "BIGINT"),
+        ("mysql", "last_modified_time", "DATETIME"),
+        ("duckdb", "cost", "NUMERIC(10, 2)"),
+        ("duckdb", "cost", "BIGINT"),
+    ],
+)
+def test_a_column_that_would_round_its_values_is_refused(
+    request: pytest.FixtureRequest, name: str, column: str, type_: str
+) -> None:
+    """A rounded cost is another cost, and of two states in one second a rounded time does not tell the newer one."""
+    warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
+    table().load([])
+    change = "MODIFY {}" if name == "mysql" else "ALTER COLUMN {} TYPE"
+    warehouse.run(f"ALTER TABLE messages {change.format(column)} {type_}")
+    with pytest.raises(TableMismatch, match=f"column '{column}' of a type for rounded"):
+        table().load(unreadable())
+
+
+@pytest.mark.parametrize("name", ["postgres", "mysql", "duckdb"])
+def test_a_whole_number_may_be_of_any_type_that_holds_it(request: pytest.FixtureRequest, name: str) -> None:
+    warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
+    table().load([])
+    change = "MODIFY segment_count" if name == "mysql" else "ALTER COLUMN segment_count TYPE"
+    for type_ in ("SMALLINT", "NUMERIC(10, 0)"):
+        warehouse.run(f"ALTER TABLE messages {change} {type_}")
+        table().load([rows(message(1))])
+    assert warehouse.query("SELECT segment_count FROM messages") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("column", "type_", "problem"),
+    [("cost", "BIGINT", "0.007 came back as 0"), ("creation_time", "DATE", "a time came back as a date")],
+)
+def test_a_column_that_loses_a_part_of_its_values_is_refused_in_a_database_that_nobody_knows(
+    postgres_warehouse: Warehouse, column: str, type_: str, problem: str
+) -> None:
+    table().load([])
+    postgres_warehouse.run(f"ALTER TABLE messages ALTER COLUMN {column} TYPE {type_}")
+    with pytest.raises(UnsuitableDatabase, match=f"{problem}.*object storage"):
+        Table(UnknownPostgresHook()).load(unreadable())
+    assert postgres_warehouse.query("SELECT count(*) FROM messages") == [(0,)]
 
 
 def test_a_role_that_may_only_select_is_refused_for_good(
@@ -297,7 +378,7 @@ def test_the_cursor_that_a_connection_names_does_not_matter(
 def test_the_cursor_that_a_connection_to_mysql_names_does_not_matter(
     mysql_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extra = {"charset": "utf8mb4", "cursor": "dictcursor"}
+    extra = {**mysql_warehouse.connection["extra"], "cursor": "dictcursor"}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**mysql_warehouse.connection, "extra": extra}))
     for number in (1, 2):
         table().load([rows(message(number))])
@@ -331,24 +412,22 @@ def test_first_loads_at_once_with_rejects_do_not_disturb_each_other(request: pyt
         assert warehouse.query(f"SELECT count(*) FROM messages{run}_rejects") == [(1,)]
 
 
-def test_a_table_is_locked_by_what_its_name_stands_for(postgres_warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_table_is_locked_by_what_its_name_stands_for(postgres_warehouse: Warehouse, exists: bool) -> None:
     """With and without its schema it is the same table."""
-    table().load([])
-    failures: list[BaseException] = []
-
-    def work(name: str) -> None:
-        try:
-            for _ in range(10):
-                table(name).load([rows(*(message(number, last_modified_time=None) for number in range(50)))])
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in ("messages", "public.messages")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert failures == []
+    if exists:
+        table().load([])
+    database = open_database(table().hook)
+    held = []
+    for schema, name in ((None, "messages"), ("public", "messages"), (None, "others")):
+        with database.engine.connect() as connection:
+            with database.transaction(connection, sa.Table(name, sa.MetaData(), schema=schema)):
+                held += postgres_warehouse.query(
+                    "SELECT classid, objid FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+                    "WHERE locktype = 'advisory' AND datname = current_database()"
+                )
+    assert len(held) == 3
+    assert held[0] == held[1] != held[2]
 
 
 class KeptSession(psycopg2.extensions.connection):  # type: ignore[misc]  # psycopg2 is untyped
@@ -426,19 +505,16 @@ def pooled(
     program = shutil.which("pgbouncer", path=SYSTEM_PATH)
     if program is None:
         pytest.skip("PgBouncer is not installed")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
     fields = postgres_warehouse.connection
     # PostgreSQL does not run as root, and its socket is for its own user only.
     user = pwd.getpwuid(Path(fields["host"]).stat().st_uid).pw_name
     folder = Path(tempfile.mkdtemp(prefix="hvsms-pgbouncer-"))
-    folder.chmod(0o755)
+    folder.chmod(0o777)
     (folder / "users").write_text('"postgres" ""\n')
     settings = configparser.ConfigParser()
     settings["databases"] = {fields["schema"]: f"host={fields['host']} dbname={fields['schema']} user=postgres"}
     settings["pgbouncer"] = {
-        "listen_addr": "127.0.0.1", "listen_port": str(port), "auth_type": "any", "unix_socket_dir": "",
+        "listen_addr": "", "listen_port": "6432", "auth_type": "any", "unix_socket_dir": str(folder),
         "auth_file": str(folder / "users"), "pool_mode": request.param[0], "server_round_robin": request.param[1],
         "ignore_startup_parameters": "extra_float_digits",     }  # fmt: skip
     with (folder / "settings").open("w") as file:
@@ -447,10 +523,10 @@ def pooled(
     process = subprocess.Popen([program, "-q", *as_user, str(folder / "settings")], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 20
-        while socket.socket().connect_ex(("127.0.0.1", port)):
+        while not (folder / ".s.PGSQL.6432").is_socket():
             assert time.monotonic() < deadline, "PgBouncer did not start"
             time.sleep(0.05)
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**fields, "host": "127.0.0.1", "port": port}))
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**fields, "host": str(folder), "port": 6432}))
         yield table().hook
     finally:
         process.kill()
@@ -465,6 +541,26 @@ def test_a_pooler_that_changes_sessions_is_refused_before_anything_is_read(
     with pytest.raises(UnsuitableDatabase, match="PgBouncer.*pool_mode = session"):
         Table(pooled).load(unreadable())
     assert postgres_warehouse.tables() == []
+
+
+@pytest.mark.parametrize("sessions", [2, 3, 4])
+@pytest.mark.parametrize("pooled", [("transaction", "1")], indirect=True)
+def test_a_pooler_that_takes_its_sessions_in_turn_is_refused_however_many_it_has(
+    postgres_warehouse: Warehouse, pooled: DbApiHook, sessions: int
+) -> None:
+    fields = PostgresHook.get_connection("warehouse")
+    clients = [
+        psycopg2.connect(host=fields.host, port=fields.port, user=fields.login, dbname=fields.schema)
+        for _ in range(sessions)
+    ]
+    for client in clients:
+        client.cursor().execute("SELECT 1")
+    for client in clients:
+        client.rollback()
+        client.close()
+    for _ in range(sessions):
+        with pytest.raises(UnsuitableDatabase, match="PgBouncer.*pool_mode = session"):
+            Table(pooled).load(unreadable())
 
 
 @pytest.mark.parametrize("pooled", [("session", "0")], indirect=True)
@@ -502,9 +598,38 @@ def test_mysql_refuses_a_collation_in_which_ids_that_differ_are_one(mysql_wareho
         table().load(unreadable())
 
 
+def test_mysql_refuses_a_table_that_cannot_roll_back(mysql_warehouse: Warehouse) -> None:
+    table().load([rows(message(1))])
+    mysql_warehouse.run("ALTER TABLE messages ENGINE = MyISAM")
+    with pytest.raises(TableMismatch, match="MyISAM, which cannot take back .* ENGINE = InnoDB"):
+        table().load(unreadable())
+
+
+def test_mysql_creates_tables_that_can_roll_back_whatever_its_default(mysql_warehouse: Warehouse) -> None:
+    mysql_warehouse.run("SET GLOBAL default_storage_engine = MyISAM")
+    try:
+        table().load([rows(message(1))])
+        with pytest.raises(LoadRefused, match="as it was before"):
+            table().load([rows(message(2), message(3, id=None))])
+    finally:
+        mysql_warehouse.run("SET GLOBAL default_storage_engine = InnoDB")
+    assert mysql_warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+@pytest.mark.parametrize("charset", ["utf8", "latin1"])
+def test_mysql_takes_every_text_whatever_the_character_set_of_the_connection(
+    mysql_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, charset: str
+) -> None:
+    extra = {**mysql_warehouse.connection["extra"], "charset": charset}
+    connection = {**mysql_warehouse.connection, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    table().load([rows(message(1, text="línea 🎉"))])
+    assert mysql_warehouse.query("SELECT text FROM messages") == [("línea 🎉",)]
+
+
 def test_mysql_cuts_no_value_whatever_its_sql_mode(mysql_warehouse: Warehouse) -> None:
     table().load([])
-    mysql_warehouse.run("ALTER TABLE messages MODIFY text VARCHAR(5), MODIFY cost NUMERIC(5, 2)")
+    mysql_warehouse.run("ALTER TABLE messages MODIFY text VARCHAR(5), MODIFY cost NUMERIC(9, 6)")
     mysql_warehouse.run("SET GLOBAL sql_mode = ''")
     try:
         with pytest.raises(LoadRefused, match="too long"):

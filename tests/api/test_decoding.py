@@ -1,4 +1,4 @@
-"""Records come out typed, and an unusual one is named rather than dropped."""
+"""Records are typed, and a record that cannot be read is a reject rather than lost."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from airflow_provider_hvsms.api.decoding import decode_page, decode_record, decode_statuses
 from airflow_provider_hvsms.api.errors import InvalidRecord
-from airflow_provider_hvsms.api.records import (
-    Batch,
-    Message,
-    OptOut,
-    StatusTotal,
-    decode_page,
-    decode_record,
-    decode_statuses,
-)
+from airflow_provider_hvsms.api.records import Batch, Message, OptOut, StatusTotal
 
 MESSAGE = {
     "id": 52511,
@@ -50,13 +43,13 @@ def test_a_message_has_typed_fields() -> None:
     )
 
 
-def test_times_are_in_utc_whatever_zone_they_came_in() -> None:
+def test_times_are_converted_to_utc() -> None:
     [message] = decode_page(page_of(MESSAGE), Message).records
     assert message.last_modified_time is not None
     assert message.last_modified_time.tzinfo is UTC
 
 
-def test_money_keeps_every_digit_that_was_sent() -> None:
+def test_a_cost_keeps_every_digit() -> None:
     body = b'{"records":[{"id":1,"creationTime":"2021-01-14T21:47:51Z","cost":0.1000000000000000055511}]}'
     assert decode_page(body, Message).records[0].cost == Decimal("0.1000000000000000055511")
 
@@ -66,14 +59,14 @@ def test_an_id_may_be_a_number_or_a_string_and_is_a_string() -> None:
     assert [message.id for message in page.records] == ["9007199254740993", "0042"]
 
 
-def test_what_the_service_left_out_is_none() -> None:
+def test_missing_fields_are_none() -> None:
     [message] = decode_page(page_of({"id": 1, "creationTime": "2021-01-14T21:47:51Z"}), Message).records
     assert (message.batch_id, message.error_code, message.cost, message.direction, message.to) == (
         None, None, None, None, (),
     )  # fmt: skip
 
 
-def test_unknown_statuses_and_fields_pass() -> None:
+def test_undocumented_statuses_are_kept_and_fields_ignored() -> None:
     [message] = decode_page(page_of({**MESSAGE, "messageStatus": "Teleported", "colour": {"r": 1}}), Message).records
     assert message.message_status == "Teleported"
 
@@ -84,46 +77,53 @@ def test_unknown_statuses_and_fields_pass() -> None:
         ("creationTime", "20211-11-14T20:19:56.505461Z"),
         ("creationTime", "2021-11-14T20:19:56"),
         ("creationTime", "0001-01-01T00:00:00+05:00"),
-        ("cost", "dear"),
+        ("cost", "expensive"),
         ("cost", "NaN"),
         ("segmentCount", 2**63),
         ("to", "+16501112222"),
         ("segmentCount", 1.5),
     ],
 )
-def test_a_record_of_another_shape_is_named_with_its_field(field: str, value: object) -> None:
+def test_a_reject_names_the_record_and_the_field(field: str, value: object) -> None:
     snake_case = {"creationTime": "creation_time"}.get(field, field)
-    odd = {**MESSAGE, "id": "52485", field: value}
-    page = decode_page(page_of(MESSAGE, odd, {**MESSAGE, "id": 3}), Message)
+    invalid = {**MESSAGE, "id": "52485", field: value}
+    page = decode_page(page_of(MESSAGE, invalid, {**MESSAGE, "id": 3}), Message)
     assert [message.id for message in page.records] == ["52511", "3"]
     [reject] = page.rejects
     assert re.match(rf"message 52485 cannot be read: .*({field}|{snake_case})", reject.reason)
-    assert msgspec.json.decode(reject.record) == odd
+    assert msgspec.json.decode(reject.record) == invalid
 
 
 @pytest.mark.parametrize("record", [{**MESSAGE, "id": None}, {**MESSAGE, "id": ""}, [], "text", None])
-def test_a_record_without_a_usable_id_is_reported_too(record: object) -> None:
+def test_a_record_without_a_usable_id_is_a_reject(record: object) -> None:
     [reject] = decode_page(page_of(record), Message).rejects
     assert re.match("one message without a usable id|message  cannot", reject.reason)
 
 
-def test_a_report_shows_no_phone_number() -> None:
-    [reject] = decode_page(page_of({**MESSAGE, "cost": "dear"}), Message).rejects
+def test_a_reject_shows_no_phone_number() -> None:
+    [reject] = decode_page(page_of({**MESSAGE, "cost": "expensive"}), Message).rejects
     assert "650" not in reject.reason
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"records":[', b"[]", b"{}", b'{"records":null}', b"\xff"])
-def test_what_is_no_listing_is_no_page(body: bytes) -> None:
+@pytest.mark.parametrize("token", ["next", None])
+def test_null_for_the_list_of_records_is_an_empty_page(token: str | None) -> None:
+    body = msgspec.json.encode({"records": None, "paging": {"nextPageToken": token}})
+    page = decode_page(body, Message)
+    assert (list(page.records), list(page.rejects), page.next_page_token) == ([], [], token)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"records":[', b"[]", b"{}", b'{"records":0}', b"\xff"])
+def test_a_body_that_is_not_a_listing_is_refused(body: bytes) -> None:
     with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
         decode_page(body, Message)
 
 
 @pytest.mark.parametrize("paging", [{}, {"nextPageToken": ""}, {"nextPageToken": None}, None])
-def test_no_next_token_in_any_form_is_the_last_page(paging: object) -> None:
+def test_a_missing_next_token_marks_the_last_page_in_every_form(paging: object) -> None:
     assert decode_page(msgspec.json.encode({"records": [], "paging": paging}), Message).next_page_token is None
 
 
-def test_a_single_read_is_understood_under_its_older_names() -> None:
+def test_a_single_record_may_have_the_older_field_names() -> None:
     older = {
         "id": "52511",
         "text": "Hello Team",
@@ -137,7 +137,7 @@ def test_a_single_read_is_understood_under_its_older_names() -> None:
     assert message.cost == Decimal("0.007")
 
 
-def test_a_page_with_an_odd_record_still_leads_to_the_next_page() -> None:
+def test_a_page_with_a_reject_has_its_next_token() -> None:
     body = msgspec.json.encode({"records": [{"id": 1}], "paging": {"nextPageToken": "next"}})
     assert decode_page(body, Message).next_page_token == "next"
 
@@ -175,37 +175,37 @@ def test_statuses_are_totals_with_ratios() -> None:
     assert (totals.total, totals.delivered_ratio, totals.failed_ratio) == (10, 0.2, 0.7)
 
 
-def test_statuses_are_understood_in_their_older_shape() -> None:
+def test_statuses_may_have_the_older_shape() -> None:
     older = {"messageStatuses": {"Delivered": {"count": 2}, "SendingFailed": {"count": 1, "errorCodeCounts": {"E": 1}}}}
     totals = decode_statuses(msgspec.json.encode(older))
     assert (totals.delivered, totals.sending_failed.error_code_counts) == (StatusTotal(count=2), {"E": 1})
     assert totals.delivered.cost is None
 
 
-def test_statuses_that_are_left_out_are_zero() -> None:
+def test_missing_statuses_are_zero() -> None:
     totals = decode_statuses(b"{}")
     assert (totals.total, totals.delivered_ratio, totals.failed_ratio) == (0, 0.0, 0.0)
 
 
-def test_a_status_that_nobody_has_seen_is_kept() -> None:
+def test_an_undocumented_status_is_kept() -> None:
     totals = decode_statuses(msgspec.json.encode({**STATUSES, "teleported": {"count": 5, "cost": 1}}))
     assert totals.others == {"Teleported": StatusTotal(count=5, cost=Decimal(1))}
     assert totals.total == 15
 
 
 @pytest.mark.parametrize("body", [b'{"errorCode": {"count": 1}}', b"[]", b"<html>"])
-def test_what_holds_no_status_is_no_total(body: bytes) -> None:
+def test_a_body_without_a_documented_status_is_refused(body: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_statuses(body)
 
 
-def test_a_total_of_another_shape_is_named() -> None:
-    with pytest.raises(InvalidRecord, match="status delivered cannot be read.*count"):
+def test_an_error_about_a_total_names_its_status_and_field() -> None:
+    with pytest.raises(InvalidRecord, match="status Delivered cannot be read.*count"):
         decode_statuses(b'{"delivered": {"count": "many"}}')
 
 
 @pytest.mark.parametrize("text", [rb"half an emoji \ud83d", b"a stray byte \xff"])
-def test_a_record_with_broken_text_costs_itself_only(text: bytes) -> None:
+def test_a_record_with_invalid_text_does_not_affect_the_others(text: bytes) -> None:
     good = msgspec.json.encode(MESSAGE)
     broken = b'{"id":7,"creationTime":"2021-01-14T21:47:51Z","text":"' + text + b'"}'
     body = b'{"records":[' + good + b"," + broken + b'],"paging":{"nextPageToken":"next"}}'
@@ -228,12 +228,12 @@ def test_null_for_a_status_its_count_or_its_codes_is_zero() -> None:
     assert (totals.total, totals.sent.error_code_counts) == (0, {})
 
 
-@pytest.mark.parametrize("beside", [7, 0.5, "text", True, None, []])
-def test_what_is_no_total_beside_the_statuses_is_passed_over(beside: object) -> None:
-    assert decode_statuses(msgspec.json.encode({**STATUSES, "extra": beside})).total == 10
+@pytest.mark.parametrize("member", [7, 0.5, "text", True, None, []])
+def test_members_that_are_not_totals_are_ignored(member: object) -> None:
+    assert decode_statuses(msgspec.json.encode({**STATUSES, "extra": member})).total == 10
 
 
-def test_an_answer_of_scalars_alone_is_no_total() -> None:
+def test_a_body_of_scalars_is_refused() -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_statuses(b'{"errorCode": "CMN-203", "message": "Internal Server Error"}')
 
@@ -245,10 +245,10 @@ def test_a_cost_that_no_column_can_hold_is_a_reject(cost: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"queued": null}', b'{"messageStatuses": null, "sent": {"count": 0}}'])
-def test_statuses_that_are_null_are_zero(body: bytes) -> None:
+def test_null_statuses_are_zero(body: bytes) -> None:
     assert decode_statuses(body).total == 0
 
 
-def test_the_largest_cost_that_a_column_can_hold_is_read() -> None:
+def test_the_largest_cost_that_a_column_can_hold_is_accepted() -> None:
     page = page_of({**MESSAGE, "cost": msgspec.Raw(b"999999999999.9999994")})
     assert decode_page(page, Message).records[0].cost == Decimal("999999999999.9999994")
