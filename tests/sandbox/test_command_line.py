@@ -56,8 +56,8 @@ def test_the_command_stops_cleanly_and_prints_its_counters(number: signal.Signal
         found = re.search(r"--conn-json '(.+)'", shown)
         assert found
         connection = json.loads(found[1])
-        with urllib.request.urlopen(f"{connection['host']}/sandbox/health", timeout=5) as answer:
-            assert answer.status == 200
+        with urllib.request.urlopen(f"{connection['host']}/sandbox/health", timeout=5) as response:
+            assert response.status == 200
         process.send_signal(number)
         output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")

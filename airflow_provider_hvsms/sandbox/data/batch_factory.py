@@ -17,8 +17,8 @@ def random_size(messages: int, random: Random) -> int:
     """Return the number of messages of a batch in a history of ``messages``."""
     if random.random() < 0.15:
         return random.randint(1, 9)
-    largest = max(12.0, min(5000.0, messages / 15))
-    return int(10 * (largest / 10) ** random.random())
+    maximum = max(12.0, min(5000.0, messages / 15))
+    return int(10 * (maximum / 10) ** random.random())
 
 
 def random_rejected(size: int, random: Random) -> tuple[RejectedRecipient, ...]:

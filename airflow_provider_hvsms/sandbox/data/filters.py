@@ -48,27 +48,27 @@ class MessageFilters:
 class BatchFilters:
     """Filters of batches. An empty set accepts everything; phone numbers are with and without ``+``."""
 
-    from_numbers: frozenset[str] = _ANY
+    senders: frozenset[str] = _ANY
     statuses: frozenset[str] = _ANY
 
     def match(self, batch: Batch, now: int) -> bool:
         """Whether a batch passes all filters at a time."""
-        return _accepts(self.from_numbers, batch.from_number) and _accepts(self.statuses, batch.status(now))
+        return _accepts(self.senders, batch.from_number) and _accepts(self.statuses, batch.status(now))
 
 
 @dataclass(frozen=True, slots=True)
 class OptOutFilters:
     """Filters of opt-outs. An empty set accepts everything; phone numbers are with and without ``+``."""
 
-    from_numbers: frozenset[str] = _ANY
-    to_numbers: frozenset[str] = _ANY
+    senders: frozenset[str] = _ANY
+    recipients: frozenset[str] = _ANY
     statuses: frozenset[str] = _ANY
 
     def match(self, opt_out: OptOut) -> bool:
         """Whether an opt-out passes all filters."""
         return (
-            _accepts(self.from_numbers, opt_out.from_number)
-            and _accepts(self.to_numbers, opt_out.to_number)
+            _accepts(self.senders, opt_out.from_number)
+            and _accepts(self.recipients, opt_out.to_number)
             and _accepts(self.statuses, opt_out.status)
         )
 

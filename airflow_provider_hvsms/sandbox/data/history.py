@@ -66,11 +66,11 @@ class History:
         return self._created[position], FIRST_ID + position
 
     def positions(self, start: Key, end: Key) -> range:
-        """Return the positions whose keys lie in ``[start, end)``."""
+        """Return the positions whose keys are in ``[start, end)``."""
         return positions_between(range(len(self)), start, end, key=self.key)
 
     def batch_positions(self, batch_id: str) -> range:
-        """Return the positions between which all messages of a batch lie, others among them."""
+        """Return a range of positions that includes all messages of a batch, and others."""
         batch = self._batches_by_id.get(batch_id)
         if batch is None:
             return range(0)

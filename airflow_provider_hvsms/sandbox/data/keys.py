@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 
 
 def positions_between(rows: Sequence[Row], start: Key, end: Key, key: Callable[[Row], Key]) -> range:
-    """Return the positions of ``rows``, which are in order, whose keys lie in ``[start, end)``."""
+    """Return the positions of the ``rows``, which are sorted, with keys in ``[start, end)``."""
     first = bisect_left(rows, start, key=key)
     return range(first, bisect_left(rows, end, lo=first, key=key))
 

@@ -13,7 +13,7 @@ _COSTS = tuple(round(SEGMENT_COST * segments, 6) for segments in range(10))
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a message ends; ``was_sent`` is false where it failed before it was sent, and then it costs nothing."""
+    """How a message ends. One that was not sent has no cost."""
 
     status: str
     was_sent: bool

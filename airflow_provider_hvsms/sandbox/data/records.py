@@ -1,6 +1,6 @@
 """The records of the message store, each with its whole planned life.
 
-A record with ``raw_json`` is answered with this text as it is; its other fields are what the filters see of it.
+The ``raw_json`` of a record, if set, is returned unchanged; its other fields are only used by the filters.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class MessageState(NamedTuple):
 class Message(NamedTuple):  # a tuple, because a page makes a thousand of them
     """A message. Timestamps and delays are microseconds; delays count from ``created``.
 
-    :param sent_after: delay until ``Sent``; ``None``: it goes from ``Queued`` to its final status.
+    :param sent_after: delay until ``Sent``; ``None``: it changes from ``Queued`` to its final status.
     :param settled_after: delay until ``final_status``.
     :param listed_after: delay until it appears in responses.
     :param raw_id: id under which a raw record is found.
@@ -52,7 +52,7 @@ class Message(NamedTuple):  # a tuple, because a page makes a thousand of them
 
     @classmethod
     def from_raw(cls, number: int, created: int, record: Any) -> Message:
-        """Return a message whose JSON is ``record``, whatever that is."""
+        """Return a message whose JSON is ``record``, which may be any value."""
         fields = record if isinstance(record, Mapping) else {}
         to, cost = fields.get("to"), fields.get("cost")
         return cls(
@@ -142,7 +142,7 @@ class Batch:
 
     @classmethod
     def from_raw(cls, number: int, created: int, record: Any, batch_id: str | None) -> Batch:
-        """Return a batch whose JSON is ``record``; ``batch_id``, or else the record's own id, finds it."""
+        """Return a batch whose JSON is ``record``; its id is ``batch_id``, or else the record's own."""
         fields = record if isinstance(record, Mapping) else {}
         return cls(
             number=number,

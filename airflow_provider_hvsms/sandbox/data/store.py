@@ -133,7 +133,7 @@ class Store:
         )
 
     def add_raw_message(self, record: Any, *, created: datetime) -> Message:
-        """Add a record that is answered as it is in lists and single reads; its place in the list is ``created``."""
+        """Add a message that is returned as ``record``, any JSON value; ``created`` is its place in the list."""
         return self._put_message(Message.from_raw(self._number(), timestamps.from_datetime(created), record))
 
     def add_batch(
@@ -166,7 +166,7 @@ class Store:
         )
 
     def add_raw_batch(self, record: Any, *, created: datetime, batch_id: str | None = None) -> Batch:
-        """Add a batch record that is answered as it is; ``batch_id``, or else the record's own id, finds it."""
+        """Add a batch that is returned as ``record``; its id is ``batch_id``, or else the record's own."""
         return self._put_batch(Batch.from_raw(self._number(), timestamps.from_datetime(created), record, batch_id))
 
     def add_opt_out(
@@ -180,7 +180,7 @@ class Store:
     ) -> OptOut:
         """Add an opt-out, in place of an older one of the same two numbers, and return it.
 
-        :param raw: JSON that is answered instead of the fields.
+        :param raw: JSON value that is returned instead of the fields.
         """
         raw_json = None if raw is None else to_json(raw)
         opt_out = OptOut(self._number(), from_number, to_number, status, source, raw_json)

@@ -38,7 +38,8 @@ class Counters:
     :ivar inside_penalty: requests that restarted a penalty.
     :ivar dropped: connections that were closed without a response.
     :ivar ended_sessions: sessions that a new login ended because there were too many.
-    :ivar max_in_quota_window: most requests of one user and app in a quota window, refused ones included.
+    :ivar max_in_quota_window: highest number of requests that one user and app sent in a quota window, refused
+        ones included.
     :ivar log: the last 10,000 requests to the message store.
     """
 

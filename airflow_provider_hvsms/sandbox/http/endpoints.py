@@ -1,4 +1,4 @@
-"""The endpoints of the message store: what they accept and what they answer."""
+"""The endpoints of the message store: their parameters and their responses."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _ListRequest(NamedTuple):
 
 
 class Endpoints:
-    """Answers requests that are allowed; raises ``HttpError`` for invalid parameters and unknown ids."""
+    """One method per endpoint; it raises ``HttpError`` for invalid parameters and unknown ids."""
 
     def __init__(self, store: Store, settings: Settings, tokens: PageTokens) -> None:
         self._store = store
@@ -148,11 +148,11 @@ class Endpoints:
 
     def _opt_outs(self, query: str) -> tuple[_ListRequest, dict[Key, OptOut]]:
         parameters = QueryParameters(query)
-        from_numbers = parameters.phone_number("from", wildcard="*")
-        to_numbers = parameters.phone_number("to")
+        senders = parameters.phone_number("from", wildcard="*")
+        recipients = parameters.phone_number("to")
         status = parameters.one_of("status", _OPT_OUT_STATUSES) or "optout"
         request = self._list_request(parameters, "opt-outs", _ALL_OPT_OUTS)
-        filters = OptOutFilters(from_numbers, to_numbers, _OPT_OUT_STATUSES[status])
+        filters = OptOutFilters(senders, recipients, _OPT_OUT_STATUSES[status])
         return request, self._store.matching_opt_outs(filters)
 
     def _list_request(self, parameters: QueryParameters, resource: str, window: tuple[int, int]) -> _ListRequest:

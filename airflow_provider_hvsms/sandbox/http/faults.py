@@ -25,8 +25,8 @@ class Fault:
 
         sandbox.faults.add(Fault.server_error(503, retry_after=2), path="/messages")
 
-    :param respond: returns the response to a request, given a function that makes the proper response and one that
-        waits for a number of seconds.
+    :param respond: called instead of the endpoint, with a function that makes the regular response and one that waits
+        for a number of seconds; returns the response.
     """
 
     respond: Callable[[MakeResponse, Wait], Response]
@@ -81,7 +81,7 @@ class Fault:
 
     @classmethod
     def repeat_token(cls) -> Fault:
-        """Respond with a list whose ``nextPageToken`` is the token of the page itself."""
+        """Respond with a list whose ``nextPageToken`` is the page's own token."""
         return cls._changing_list(_repeat_token)
 
     @classmethod
@@ -91,7 +91,7 @@ class Fault:
 
     @classmethod
     def slow(cls, seconds: float) -> Fault:
-        """Respond properly, but only after ``seconds`` of real time."""
+        """Respond as usual, but only after ``seconds`` of real time."""
 
         def respond(make: MakeResponse, wait: Wait) -> Response:
             wait(seconds)
@@ -132,7 +132,7 @@ class FaultSchedule:
 
         :param times: number of requests that it happens to; ``None``: all of them.
         :param path: only requests whose path, without the query, contains this.
-        :param after: number of such requests that are answered properly first.
+        :param after: number of such requests that are not affected, before the first one that is.
         """
         with self._lock:
             self._scheduled.append(_ScheduledFault(fault, times, path, after))

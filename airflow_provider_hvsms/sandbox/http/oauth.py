@@ -55,14 +55,14 @@ class OAuth:
             return list(self._sessions)
 
     def token(self, content_type: str, authorization: str, form: Mapping[str, str]) -> Response:
-        """Answer ``POST /restapi/oauth/token``."""
+        """Respond to ``POST /restapi/oauth/token``."""
         response = self._within_quota(content_type, authorization, lambda: self._grant(form))
         if response.status not in (200, 429):
             self._counters.count_failed_login()
         return response
 
     def revoke(self, content_type: str, authorization: str, form: Mapping[str, str]) -> Response:
-        """Answer ``POST /restapi/oauth/revoke``: end the session of either of its tokens."""
+        """Respond to ``POST /restapi/oauth/revoke``: end the session that has the token."""
         return self._within_quota(content_type, authorization, lambda: self._end_session(form))
 
     def uncounted(self, response: Response) -> Response:

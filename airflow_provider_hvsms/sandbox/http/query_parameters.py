@@ -99,7 +99,7 @@ class QueryParameters:
         return self._values.get(name, [])
 
     def _check_phone_numbers(self, name: str, values: list[str]) -> frozenset[str]:
-        # An unescaped "+" in a query stands for a blank.
+        # An unescaped "+" in a query is decoded to a blank.
         numbers = [f"+{value[1:]}" if value.startswith(" ") else value for value in values]
         if not all(map(_PHONE_NUMBER.fullmatch, numbers)):
             self._invalid.append(name)

@@ -32,7 +32,7 @@ class Response:
 
     @classmethod
     def of_text(cls, text: str, status: int = 200) -> Response:
-        """Return a response whose body is ready-made JSON."""
+        """Return a response whose body is ``text``, which is JSON."""
         return cls(status, text.encode("utf-8", "surrogatepass"))
 
     @property

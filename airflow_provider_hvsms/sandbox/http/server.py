@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         return "HvsmsSandbox"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - name of the base class
-        """Write nothing: the counters and their log have all requests."""
+        """Write no log: `Counters.log` has the requests."""
 
 
 def _accepts_gzip(headers: Mapping[str, str]) -> bool:

@@ -55,3 +55,14 @@ def test_a_message_may_appear_long_after_its_creation(client: Client, clock: Man
     assert client.read(f"/messages/{late.id}").status == 404
     clock.now += 1200
     assert [record["id"] for record in client.records("/messages", window)] == [late.id]
+
+
+def test_raw_messages_are_filtered_and_counted_as_all_others(client: Client) -> None:
+    odd = {"id": 7, "direction": "Inbound", "from": "+12025550199", "to": ["+16505550100", 5], "messageStatus": "Sent"}
+    client.sandbox.store.add_raw_message(odd, created=datetime(2026, 2, 27, 12, tzinfo=UTC))
+    window = {"dateFrom": "2026-02-27T12:00:00Z", "dateTo": "2026-02-27T12:00:00.000001Z"}
+    for filters in ({}, {"direction": "Inbound"}, {"phoneNumber": "12025550199"}, {"phoneNumber": "+16505550100"}):
+        assert client.records("/messages", {**window, **filters}) == [odd]
+        assert client.read("/statuses", {**window, **filters}).json()["sent"]["count"] == 1
+    for filters in ({"direction": "Outbound"}, {"phoneNumber": "+12025550198"}, {"batchId": "None"}):
+        assert client.records("/messages", {**window, **filters}) == []

@@ -15,7 +15,7 @@ JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 FORM = "application/x-www-form-urlencoded"
 
 
-def refusal(reply: Reply) -> tuple[int, str, str]:
+def error_of(reply: Reply) -> tuple[int, str, str]:
     content = reply.json()
     assert content["error_description"] == content["errors"][0]["message"]
     return reply.status, content["error"], content["errors"][0]["errorCode"]
@@ -27,8 +27,8 @@ def password(client: Client, **changes: str) -> Reply:
 
 
 def test_a_login_returns_the_documented_fields(client: Client) -> None:
-    answer = client.login().json()
-    types = {name: type(value) for name, value in answer.items()}
+    content = client.login().json()
+    types = {name: type(value) for name, value in content.items()}
     assert types == {
         "access_token": str,
         "token_type": str,
@@ -39,8 +39,12 @@ def test_a_login_returns_the_documented_fields(client: Client) -> None:
         "owner_id": str,
         "endpoint_id": str,
     }
-    assert (answer["token_type"], answer["expires_in"], answer["refresh_token_expires_in"]) == ("bearer", 3600, 604800)
-    assert "A2PSMS" in answer["scope"]
+    assert (content["token_type"], content["expires_in"], content["refresh_token_expires_in"]) == (
+        "bearer",
+        3600,
+        604800,
+    )
+    assert "A2PSMS" in content["scope"]
 
 
 @pytest.mark.parametrize("username", ["+15550100000", "15550100000"])
@@ -54,16 +58,16 @@ def test_a_password_login_may_omit_the_extension(client: Client) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("username", "+15550100001"), ("extension", "102"), ("password", "x")])
 def test_a_wrong_user_is_an_invalid_grant(client: Client, name: str, value: str) -> None:
-    assert refusal(password(client, **{name: value})) == (400, "invalid_grant", "OAU-140")
+    assert error_of(password(client, **{name: value})) == (400, "invalid_grant", "OAU-140")
 
 
 def test_a_wrong_jwt_is_an_invalid_grant(client: Client) -> None:
-    assert refusal(client.grant(grant_type=JWT_GRANT, assertion="a.b.c"))[:2] == (400, "invalid_grant")
+    assert error_of(client.grant(grant_type=JWT_GRANT, assertion="a.b.c"))[:2] == (400, "invalid_grant")
 
 
 def test_a_wrong_secret_is_an_invalid_client(client: Client) -> None:
     reply = client.grant(secret="x", grant_type=JWT_GRANT, assertion=client.sandbox.settings.jwt)
-    assert refusal(reply) == (401, "invalid_client", "OAU-146")
+    assert error_of(reply) == (401, "invalid_client", "OAU-146")
 
 
 @pytest.mark.parametrize(
@@ -79,22 +83,22 @@ def test_a_wrong_secret_is_an_invalid_client(client: Client) -> None:
 def test_an_unknown_client_is_an_invalid_client(client: Client, authorization: str, code: str) -> None:
     headers = {"Content-Type": FORM, "Authorization": authorization}
     reply = client.send("POST", "/restapi/oauth/token", urlencode({"grant_type": "password"}), headers)
-    assert refusal(reply) == (401, "invalid_client", code)
+    assert error_of(reply) == (401, "invalid_client", code)
 
 
 def test_an_unknown_grant_is_unsupported(client: Client) -> None:
-    assert refusal(client.grant(grant_type="client_credentials"))[:2] == (400, "unsupported_grant_type")
+    assert error_of(client.grant(grant_type="client_credentials"))[:2] == (400, "unsupported_grant_type")
 
 
 def test_a_disabled_grant_is_unauthorized(open_client: Opener) -> None:
     client = open_client(grants=frozenset({JWT_GRANT}))
-    assert refusal(password(client)) == (400, "unauthorized_client", "OAU-251")
+    assert error_of(password(client)) == (400, "unauthorized_client", "OAU-251")
     assert password(client).json()["error_description"] == "Unauthorized for this grant type"
 
 
 @pytest.mark.parametrize("form", [{}, {"grant_type": JWT_GRANT}, {"grant_type": "password", "username": "1"}])
 def test_a_missing_field_is_an_invalid_request(client: Client, form: dict[str, str]) -> None:
-    assert refusal(client.grant(**form))[:2] == (400, "invalid_request")
+    assert error_of(client.grant(**form))[:2] == (400, "invalid_request")
 
 
 @pytest.mark.parametrize("path", ["/restapi/oauth/token", "/restapi/oauth/revoke"])
@@ -141,7 +145,7 @@ def test_a_refresh_ends_the_access_token_before_it(client: Client) -> None:
 def test_a_refresh_token_works_once(client: Client) -> None:
     token = client.login().json()["refresh_token"]
     assert client.grant(grant_type="refresh_token", refresh_token=token).status == 200
-    assert refusal(client.grant(grant_type="refresh_token", refresh_token=token))[:2] == (400, "invalid_grant")
+    assert error_of(client.grant(grant_type="refresh_token", refresh_token=token))[:2] == (400, "invalid_grant")
 
 
 def test_a_refresh_token_expires(client: Client, clock: ManualClock) -> None:
@@ -169,10 +173,10 @@ def test_a_sixth_login_ends_the_oldest_session(client: Client) -> None:
     tokens = [str(client.token)] + [client.login().json()["access_token"] for _ in range(4)]
     assert client.read("/messages").status == 200
     tokens.append(client.login().json()["access_token"])
-    answers = []
+    statuses = []
     for client.token in tokens:
-        answers.append(client.read("/messages").status)
-    assert answers == [401, 200, 200, 200, 200, 200]
+        statuses.append(client.read("/messages").status)
+    assert statuses == [401, 200, 200, 200, 200, 200]
     assert client.sandbox.counters.ended_sessions == 1
 
 

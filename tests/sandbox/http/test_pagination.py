@@ -128,10 +128,10 @@ def test_an_empty_list_is_one_page(client: Client) -> None:
     assert "nextPageToken" not in page["paging"]
 
 
-@pytest.mark.parametrize("asked", [1001, 5000, 10**17])
-def test_pages_have_at_most_a_thousand_records(open_client: Opener, asked: int) -> None:
+@pytest.mark.parametrize("requested", [1001, 5000, 10**17])
+def test_pages_have_at_most_a_thousand_records(open_client: Opener, requested: int) -> None:
     client = open_client(messages=1200)
-    page = client.read("/messages", {**WINDOW, "perPage": asked}).json()
+    page = client.read("/messages", {**WINDOW, "perPage": requested}).json()
     assert (len(page["records"]), page["paging"]["perPage"]) == (1000, 1000)
 
 

@@ -88,7 +88,7 @@ def test_a_refused_token_is_not_counted_and_has_the_quota_headers(open_client: O
     assert statuses(client, 1) == [200]
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/messages"), ("POST", "/messages"), ("GET", "/nothing")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/messages"), ("POST", "/messages"), ("GET", "/unknown")])
 def test_every_response_has_the_quota_headers(client: Client, method: str, path: str) -> None:
     headers = client.read(path, method=method).headers
     assert {"x-rate-limit-group", "x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-window"} <= set(headers)

@@ -59,24 +59,24 @@ def test_each_request_is_logged(client: Client, clock: ManualClock) -> None:
 
 def test_many_threads_are_counted_exactly(open_client: Opener) -> None:
     client = open_client(light=30)
-    answers: list[int] = []
+    statuses: list[int] = []
 
     def send() -> None:
         request = urllib.request.Request(
             f"{client.sandbox.url}{client.base}/opt-outs", headers={"Authorization": f"Bearer {client.token}"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                answers.append(answer.status)
+            with urllib.request.urlopen(request, timeout=60) as response:
+                statuses.append(response.status)
         except urllib.error.HTTPError as error:
-            answers.append(error.code)
+            statuses.append(error.code)
 
     threads = [threading.Thread(target=send) for _ in range(40)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (answers.count(200), answers.count(429)) == (30, 10)
+    assert (statuses.count(200), statuses.count(429)) == (30, 10)
 
 
 def test_a_body_without_a_length_is_refused(client: Client) -> None:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_statuses_add_up_what_the_messages_are(big: Client, name: str) -> None:
     query = example_queries(big)[name]
-    answer = big.read("/statuses", query).json()
+    content = big.read("/statuses", query).json()
     records = [expected_message(one, to_micros(STARTED), False) for one in matching_messages(big, query)]
-    assert list(answer) == ["queued", "sent", "delivered", "deliveryFailed", "sendingFailed"]
-    for status, totals in answer.items():
+    assert list(content) == ["queued", "sent", "delivered", "deliveryFailed", "sendingFailed"]
+    for status, totals in content.items():
         own = [record for record in records if record["messageStatus"].lower() == status.lower()]
         assert totals["count"] == len(own)
         assert totals["cost"] == pytest.approx(sum(record.get("cost", 0) for record in own), abs=1e-6)
