@@ -23,7 +23,7 @@ _MIN_COMPRESSED = 1 << 10
 
 
 class Server(ThreadingHTTPServer):
-    """The server; it listens as soon as it is made."""
+    """The server; it listens once it is created."""
 
     daemon_threads = True
     block_on_close = False
