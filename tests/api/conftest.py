@@ -15,7 +15,7 @@ from airflow_provider_hvsms.api.quota.quota import Quota
 from airflow_provider_hvsms.api.transport import TimeLimits, Transport
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Sandbox
-from airflow_provider_hvsms.sandbox.records import Message
+from airflow_provider_hvsms.sandbox.data.records import Message
 from tests.support.clock import ManualClock
 from tests.support.history import stored_between
 

@@ -173,7 +173,7 @@ def test_a_quota_share_limits_the_requests(monkeypatch: pytest.MonkeyPatch) -> N
         hook = connect_with(monkeypatch, connection, extra=extra)
         for message in sandbox.store.messages[:15]:
             hook.get_message(str(message.id))
-        assert sandbox.counters.most_in_window <= 10
+        assert sandbox.counters.max_in_quota_window <= 10
 
 
 def test_the_test_button_reports_success(sandbox: Sandbox, hvsms_connection: Connection) -> None:

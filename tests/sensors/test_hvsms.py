@@ -23,7 +23,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequest
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
-from airflow_provider_hvsms.sandbox.answers import Answer
+from airflow_provider_hvsms.sandbox.http.response import Response
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor, HvsmsIntervalBatchesSensor
 from tests.support.history import DAY, last_day
 from tests.support.waiting import wait_for
@@ -284,7 +284,7 @@ def test_fail_modes_apply_to_a_deferrable_sensor_that_times_out_in_the_worker(
 
 
 def test_a_batch_on_two_pages_is_returned_once(sandbox: Sandbox, context: Any) -> None:
-    def twice(make: Callable[[], Answer], wait: Any) -> Answer:
+    def twice(make: Callable[[], Response], wait: Any) -> Response:
         answer = make()
         content = json.loads(answer.body)
         return replace(answer, body=json.dumps({**content, "records": 2 * content["records"]}).encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from airflow_provider_hvsms.sandbox import Sandbox
-from airflow_provider_hvsms.sandbox.records import Message
+from airflow_provider_hvsms.sandbox.data.records import Message
 
 DAY = timedelta(days=1)
 

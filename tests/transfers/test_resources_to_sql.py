@@ -52,7 +52,7 @@ def test_batches_of_the_interval_are_loaded_exactly(sandbox: Sandbox, warehouse:
     )
     costs = {row[0]: Decimal(str(row[1])) for row in warehouse.query("SELECT id, cost FROM target")}
     for batch in expected:
-        assert costs[batch.id] == pytest.approx(Decimal(str(sandbox.store.batch_cost(batch))))
+        assert costs[batch.id] == pytest.approx(Decimal(str(sandbox.store.batch_state(batch, sandbox.store.now).cost)))
 
 
 def test_statuses_of_the_interval_are_loaded_one_row_a_status(

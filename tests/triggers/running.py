@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
-from airflow_provider_hvsms.sandbox.answers import Answer
+from airflow_provider_hvsms.sandbox.http.response import Response
 from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchCompletedEventTrigger, HvsmsBatchTrigger
 from tests.support.waiting import wait_for
 
@@ -49,7 +49,7 @@ def wait_for_polls(sandbox: Sandbox, number: int) -> None:
 def delayed(released: threading.Event) -> Fault:
     """The regular response, when the event is set."""
 
-    def spoil(make: Callable[[], Answer], wait: Callable[[float], object]) -> Answer:
+    def spoil(make: Callable[[], Response], wait: Callable[[float], object]) -> Response:
         assert released.wait(10), "The event was not set."
         return make()
 

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
-from airflow_provider_hvsms.sandbox.answers import Answer
+from airflow_provider_hvsms.sandbox.http.response import Response
 from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchCompletedEventTrigger
 from airflow_provider_hvsms.triggers.latest_queue import latest_of
 from tests.support.waiting import wait_for
@@ -103,7 +103,7 @@ def observed_polls() -> Iterator[Callable[[], None]]:
         yield wait_for_next
 
 
-def list_twice(make: Callable[[], Answer], wait: Callable[[float], object]) -> Answer:
+def list_twice(make: Callable[[], Response], wait: Callable[[float], object]) -> Response:
     answer = make()
     content = json.loads(answer.body)
     return replace(answer, body=json.dumps({**content, "records": 2 * content["records"]}).encode())
