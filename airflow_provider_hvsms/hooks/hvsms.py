@@ -27,7 +27,7 @@ from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.hooks import connection_form
 from airflow_provider_hvsms.hooks.client_settings import ClientSettings, read_settings
 from airflow_provider_hvsms.hooks.token_store import VariableTokenStore, is_in_task
-from airflow_provider_hvsms.utils.data_interval import as_moment
+from airflow_provider_hvsms.utils.data_interval import as_utc_datetime
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class HvsmsHook(BaseHook):
 
     def _window(self, date_from: datetime | str | None, date_to: datetime | str | None, batch_id: str | None) -> Window:
         if date_from is not None and date_to is not None:
-            return Window(as_moment("date_from", date_from), as_moment("date_to", date_to))
+            return Window(as_utc_datetime("date_from", date_from), as_utc_datetime("date_to", date_to))
         if date_from is None and date_to is None and batch_id is not None:
             return self._client.window_of_batch(batch_id)
         raise InvalidRequest("Give both date_from and date_to. Only with a batch_id may both be left out.")

@@ -47,8 +47,8 @@ class WindowArguments:
         :raises InvalidRequest: naming the argument.
         """
         self._check_lengths()
-        start = _moment_or_none("date_from", self.date_from) if is_known(self.date_from) else None
-        end = _moment_or_none("date_to", self.date_to) if is_known(self.date_to) else None
+        start = _optional_datetime("date_from", self.date_from) if is_known(self.date_from) else None
+        end = _optional_datetime("date_to", self.date_to) if is_known(self.date_to) else None
         if start and end:
             Window(start, end)
 
@@ -59,11 +59,11 @@ class WindowArguments:
         """
         self._check_lengths()
         zone = _zone_of(context)
-        end = _moment_or_none("date_to", self.date_to) or _from_interval(context, "data_interval_end")
+        end = _optional_datetime("date_to", self.date_to) or _from_interval(context, "data_interval_end")
         if self.window is not None:
             start = _before(end, self.window, zone)
         else:
-            start = _moment_or_none("date_from", self.date_from) or _from_interval(context, "data_interval_start")
+            start = _optional_datetime("date_from", self.date_from) or _from_interval(context, "data_interval_start")
             self._refuse_empty_interval(start, end)
         return Window(_before(start, self.lookback or timedelta(), zone), end)
 
@@ -80,7 +80,7 @@ class WindowArguments:
                 f"The {which} is empty: it starts at {start.isoformat()} and ends at {end.isoformat()}, so reading it "
                 'would load nothing. Airflow 3 gives schedule="@daily" such intervals. Either schedule the DAG with '
                 'CronDataIntervalTimetable("@daily", timezone="UTC"), or give the operator '
-                "window=timedelta(days=1), which reads the span that ends at data_interval_end."
+                "window=timedelta(days=1), which reads the window that ends at data_interval_end."
             )
 
 
@@ -98,8 +98,8 @@ def up_to_now(window: Window, *, now: datetime | None = None) -> Window:
     return Window(window.start, now)
 
 
-def as_moment(name: str, value: datetime | str) -> datetime:
-    """An argument's moment in UTC.
+def as_utc_datetime(name: str, value: datetime | str) -> datetime:
+    """An argument as a datetime in UTC.
 
     :param value: aware, or ISO 8601 with a time zone.
     :raises InvalidRequest: it is neither.
@@ -110,14 +110,14 @@ def as_moment(name: str, value: datetime | str) -> datetime:
     if moment.utcoffset() is None:
         raise InvalidRequest(f"{name} ({value}) has no time zone: add one, for example {moment.isoformat()}+00:00.")
     try:
-        # Moments of one zone are compared and subtracted by what its clocks show, which go back once a year.
+        # Python compares datetimes of one zone by their local time, which repeats when the clocks go back.
         return moment.astimezone(UTC)
     except OverflowError:
         raise InvalidRequest(f"{name} ({value}) lies outside the years 1 to 9999 in UTC.") from None
 
 
-def _moment_or_none(name: str, value: datetime | str | None) -> datetime | None:
-    return None if value is None else as_moment(name, value)
+def _optional_datetime(name: str, value: datetime | str | None) -> datetime | None:
+    return None if value is None else as_utc_datetime(name, value)
 
 
 def _parse(name: str, value: str) -> object:
@@ -143,22 +143,22 @@ def _zone_of(context: Mapping[str, Any]) -> Any:
     """The time zone in which the DAG's days begin: its schedule's, or else the DAG's."""
     dag = context.get("dag")
     timetable = getattr(dag, "timetable", None)
-    # Airflow 3's schedules in DAG files name it in public, the others do not.
+    # Public in Airflow 3's schedules of DAG files, private in the others.
     zones = (getattr(timetable, name, None) for name in ("timezone", "_timezone"))
     return next(filter(None, zones), None) or getattr(dag, "timezone", None) or "UTC"
 
 
-def _before(moment: datetime, length: timedelta, zone: Any) -> datetime:
-    """The moment so much earlier; whole days as the zone's calendar has them."""
-    there = pendulum.instance(moment).in_timezone(zone)
+def _before(end: datetime, length: timedelta, zone: Any) -> datetime:
+    """`end` minus `length`, whose whole days are calendar days of the zone."""
+    there = pendulum.instance(end).in_timezone(zone)
     own_zone: Any = there.timezone
     local = datetime.combine(there.date(), there.time())
     midnight = datetime.combine(there.date(), time())
     if own_zone.convert(midnight.replace(fold=1)) == there:
-        local = midnight  # also where daylight saving skips it, so that the day begins at one o'clock
-    plain = timedelta(seconds=length.total_seconds())  # pendulum's durations are taken apart in a way of their own
+        local = midnight  # also where daylight saving skips it and the day begins at one o'clock
+    plain = timedelta(seconds=length.total_seconds())  # a pendulum Duration has other days
     days = timedelta(days=plain.days)
-    # Of a time that occurs twice it is the second, one that is skipped moves on: as Airflow's schedules have it.
+    # Of a local time that occurs twice the second, and after one that is skipped: as in Airflow's schedules.
     start: datetime = own_zone.convert((local - days).replace(fold=1))
     return start.astimezone(UTC) - (plain - days)
 
