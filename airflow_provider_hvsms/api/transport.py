@@ -32,7 +32,7 @@ from airflow_provider_hvsms.api.errors import (
 )
 from airflow_provider_hvsms.api.filters import MAX_CONCURRENCY, Parameters
 from airflow_provider_hvsms.api.fork import renew_after_fork
-from airflow_provider_hvsms.api.quota.limiter import Permit
+from airflow_provider_hvsms.api.quota.permit import Permit
 from airflow_provider_hvsms.api.quota.quota import Quota, UsageGroup, retry_after
 
 log = logging.getLogger(__name__)
@@ -226,7 +226,7 @@ class Transport:
             ) from error
 
     def _send(self, request: Request) -> Answer:
-        with self._quota.turn(request.group, max_wait=self._limits.quota) as turn:
+        with self._quota.permit(request.group, max_wait=self._limits.quota) as turn:
             if self._closed:
                 raise InvalidRequest(f"{request}: the client was closed before it was sent.")
             self._count(turn)
@@ -248,14 +248,14 @@ class Transport:
                 ) from None
             turn.answered(response.status_code, response.headers)
         with self._counting:
-            self._seconds += (turn.answered_at or turn.taken_at) - turn.taken_at
+            self._seconds += (turn.answered_at or turn.sent_at) - turn.sent_at
         return Answer(response.status_code, response.headers, response.content)
 
     def _count(self, turn: Permit) -> None:
         with self._counting:
             self.requests += 1
-            self.waited += max(0.0, turn.taken_at - max(self._waited_until, turn.taken_at - turn.waited))
-            self._waited_until = max(self._waited_until, turn.taken_at)
+            self.waited += max(0.0, turn.sent_at - max(self._waited_until, turn.sent_at - turn.waited))
+            self._waited_until = max(self._waited_until, turn.sent_at)
 
     def _retrying(self) -> tenacity.Retrying:
         def tell(state: tenacity.RetryCallState) -> None:

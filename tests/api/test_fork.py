@@ -61,6 +61,6 @@ def test_a_forked_process_leaves_the_session_of_its_parent_alone(sandbox: Sandbo
 def test_a_penalty_holds_for_forked_processes_too(sandbox: Sandbox) -> None:
     with connect(credentials_of(sandbox)) as client:
         quota = client._transport._quota
-        with quota.turn(UsageGroup.LIGHT) as turn:
-            turn.answered(429, {"Retry-After": "60"})
+        with quota.permit(UsageGroup.LIGHT) as permit:
+            permit.answered(429, {"Retry-After": "60"})
         assert not succeeds_in_a_fork(lambda: os._exit(0 if quota.has_room(UsageGroup.LIGHT) else 1))
