@@ -1,6 +1,6 @@
 """Simulates processes that share a quota, and prints their 429s and how much of the quota they use.
 
-Run it as `python tests/benchmarks/contention.py`; it takes one minute on two idle cores, with `--seeds 2` some seconds.
+Run it as `python tests/benchmarks/contention.py`; it takes two minutes, with `--seeds 2` some seconds.
 It compares the rules of `api/quota/contention.py` with a pacer, which sends `yield × ours + headroom` requests in a
 quota window, at intervals with jitter. Each process reads continuously, and an answer takes 0.2 to 1 s. The processes
 start at once, within two seconds, or staggered over two quota windows, of which a run has ten. Time is simulated.

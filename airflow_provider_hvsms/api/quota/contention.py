@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -58,6 +59,7 @@ class SharedLimiter(Limiter):
         self._observed_at = -math.inf
         self._observed_sent_at = -math.inf
         self._growth = 0.0
+        self._recent: deque[Permit] = deque()
         self._replaceable_until: list[float] = []
         self._refused_at = -math.inf
         self._refusals = 0
@@ -84,6 +86,7 @@ class SharedLimiter(Limiter):
     def answered(self, permit: Permit, now: float) -> None:
         """Log an answer, and learn from its headers how much of the quota others use."""
         super().answered(permit, now)
+        self._recent.append(permit)
         remaining = number(permit.headers, "X-Rate-Limit-Remaining")
         is_success = permit.status is not None and permit.status < HTTPStatus.BAD_REQUEST
         if is_success and remaining is not None and self.limit is not None and permit.sent_at >= self._observed_sent_at:
@@ -107,12 +110,17 @@ class SharedLimiter(Limiter):
         return ends
 
     def _observe(self, permit: Permit, now: float, used: int) -> None:
-        """Note how many of the requests that the service had counted when this one arrived are not ours."""
-        left_before = permit.arrived_at - self.window
-        ours = sum(counted.arrived_at > left_before for counted in self._answered)
-        ours += sum(counted.sent_at < permit.sent_at for counted in self._in_flight)
-        others = max(0, used - ours)
-        if used > self.ours:
+        """Note how many of the requests that the service had counted when this one arrived are not ours.
+
+        Of ours, it may have counted any that is in flight, or was answered later than one quota window before this one
+        was sent. It probably counted those that were sent before this one, and arrived less than one before it.
+        """
+        while (self._recent[0].answered_at or now) <= permit.sent_at - self.window:
+            self._recent.popleft()
+        counted = sum(sent.sent_at <= permit.sent_at for sent in self._in_flight)
+        counted += sum(recent.arrived_at > permit.arrived_at - self.window for recent in self._recent)
+        others = max(0, used - counted)
+        if used > len(self._recent) + len(self._in_flight):
             self._contended_until = max(self._contended_until, now + _REMEMBERED * self.window)
         elif now >= self._contended_until:
             others = self._refusals = 0

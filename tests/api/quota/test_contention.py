@@ -136,6 +136,14 @@ def test_each_process_is_refused_once_at_most_for_one_penalty_and_they_return_sp
     assert returns[-1] - returns[0] > 5
 
 
+def test_a_process_alone_uses_97_percent_also_where_answers_take_differently_long() -> None:
+    clock = SharedClock()
+    service = SlidingWindow(clock, limit=50)
+    clock.run(reading(start_processes(service, clock, starts=[0], latency=1.0, seed=1), 600))
+    assert service.refused == 0
+    assert service.admitted >= 0.97 * 50 * 10
+
+
 def test_concurrent_requests_of_one_process_are_not_counted_as_those_of_others() -> None:
     clock = SharedClock()
     service = SlidingWindow(clock, limit=600)
