@@ -20,7 +20,7 @@ from airflow_provider_hvsms import __version__
 from airflow_provider_hvsms.api.errors import InvalidRequest, QuotaExceeded, ServiceUnavailable, UnexpectedResponse
 from airflow_provider_hvsms.api.filters import MAX_CONCURRENCY
 from airflow_provider_hvsms.api.fork import renew_after_fork
-from airflow_provider_hvsms.api.quota.limiter import Permit
+from airflow_provider_hvsms.api.quota.permit import Permit
 from airflow_provider_hvsms.api.quota.quota import Quota, UsageGroup
 from airflow_provider_hvsms.api.redaction import hide_queries_in_logs, redact
 from airflow_provider_hvsms.api.request import Request
@@ -148,7 +148,7 @@ class Transport:
             ) from error
 
     def _send(self, request: Request) -> Response:
-        with self._quota.turn(request.group, max_wait=self._limits.quota) as permit:
+        with self._quota.permit(request.group, max_wait=self._limits.quota) as permit:
             if self._closed:
                 raise InvalidRequest(
                     f"{request}: the client was closed before the request was sent. Close it after its last read."
@@ -172,14 +172,14 @@ class Transport:
                 ) from None
             permit.answered(response.status_code, response.headers)
         with self._counting:
-            self._seconds += (permit.answered_at or permit.taken_at) - permit.taken_at
+            self._seconds += (permit.answered_at or permit.sent_at) - permit.sent_at
         return Response(response.status_code, response.headers, response.content)
 
     def _count(self, permit: Permit) -> None:
         with self._counting:
             self.requests += 1
-            self.waited += max(0.0, permit.taken_at - max(self._waited_until, permit.taken_at - permit.waited))
-            self._waited_until = max(self._waited_until, permit.taken_at)
+            self.waited += max(0.0, permit.sent_at - max(self._waited_until, permit.sent_at - permit.waited))
+            self._waited_until = max(self._waited_until, permit.sent_at)
 
     def _retrying(self) -> tenacity.Retrying:
         return tenacity.Retrying(

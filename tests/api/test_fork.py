@@ -103,6 +103,6 @@ def test_a_child_does_not_revoke_the_session_of_its_parent(sandbox: Sandbox) -> 
 def test_a_penalty_also_applies_in_a_child(sandbox: Sandbox) -> None:
     with connect(credentials_of(sandbox)) as client:
         quota = client._transport._quota
-        with quota.turn(UsageGroup.LIGHT) as turn:
-            turn.answered(429, {"Retry-After": "60"})
+        with quota.permit(UsageGroup.LIGHT) as permit:
+            permit.answered(429, {"Retry-After": "60"})
         assert not succeeds_in_a_fork(lambda: os._exit(0 if quota.has_room(UsageGroup.LIGHT) else 1))

@@ -1,4 +1,4 @@
-"""Concurrent loads in several processes share one quota, and the data of each is exact."""
+"""Loads in several processes share one quota, and each loads exactly its data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.history import last_day, stored_between
 from tests.transfers import processes
 
 
-def test_four_processes_that_know_nothing_of_each_other_are_exact_and_never_refused(
+def test_four_separate_processes_load_exactly_and_are_never_refused(
     postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Sandbox(Settings(messages=3_000, days=3, light=60, window=10, penalty=10, auth=1_000)) as sandbox:
@@ -44,7 +44,7 @@ def test_four_processes_that_know_nothing_of_each_other_are_exact_and_never_refu
         assert (sandbox.counters.refused, sandbox.counters.inside_penalty) == (0, 0)
 
 
-def test_where_answers_are_slow_several_slices_are_read_at_once(
+def test_several_slices_are_read_at_once_when_answers_are_slow(
     sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, context: Any
 ) -> None:
     with Sandbox(Settings(messages=3_000, days=3, latency=0.2, light=6_000, auth=1_000)) as sandbox:

@@ -1,4 +1,4 @@
 """When the next request may be sent.
 
-Start at `quota.py`; `limiter.py` counts the requests of a window; `contention.py` has the rules for several processes.
+Start at `quota.py`. `limiter.py` logs the requests of one process; `contention.py` adds the rules for several.
 """

@@ -1,8 +1,7 @@
-"""When the next request may leave.
+"""The quota of one user and app, shared by all threads of the process.
 
-Past the limit the service answers 429 and shuts the caller out for a penalty, which every further request starts anew
-(RingCentral: rate limits). So a request leaves here only when the headers, and what this process sent since, leave room
-for it, and none leaves during a penalty.
+Beyond the limit the service answers 429 and refuses all requests for a penalty, which every further request restarts
+(RingCentral: rate limits). So a request is sent only if it fits into the limit, and never during a penalty.
 """
 
 from __future__ import annotations
@@ -21,17 +20,19 @@ from http import HTTPStatus
 from airflow_provider_hvsms.api.errors import QuotaExceeded
 from airflow_provider_hvsms.api.fork import renew_after_fork
 from airflow_provider_hvsms.api.headers import number, retry_after
-from airflow_provider_hvsms.api.quota.limiter import Permit, RateLimit
+from airflow_provider_hvsms.api.quota.contention import SharedLimiter
+from airflow_provider_hvsms.api.quota.limiter import Limiter
+from airflow_provider_hvsms.api.quota.permit import Permit
 
 log = logging.getLogger(__name__)
 
 DEFAULT_PENALTY = 60.0
-"""Seconds out after a 429 that has no `Retry-After`: the usual penalty, and above the 30 that the service asks for."""
+"""Seconds after a 429 without `Retry-After`: the usual penalty, and above the 30 that the service asks for."""
 
 MIN_PENALTY = 30.0
-"""Seconds out after a 429 whose `Retry-After` is 0, or a date: its clock may differ from ours."""
+"""Seconds after a 429 whose `Retry-After` is 0, or a date: the clocks may differ."""
 
-_WORTH_TELLING = 1.0
+_MIN_LOGGED_WAIT = 1.0
 
 
 class UsageGroup(enum.Enum):
@@ -46,9 +47,16 @@ class UsageGroup(enum.Enum):
 class Quota:
     """The quota of one user and app, shared by all threads of the process.
 
-    :param share: the part of the reads' quota that may be used up, above 0 and up to 1; the rest stays free for other
-        applications. What they use counts too, but one request a window leaves in any case.
-    :param clock: seconds that only go forward.
+    Example::
+
+        quota = Quota(share=0.5)
+        with quota.permit(UsageGroup.LIGHT) as permit:
+            answer = session.get(url)
+            permit.answered(answer.status_code, answer.headers)
+
+    :param share: the part of the reads' quota that may be used, above 0 and up to 1; the rest stays free for other
+        applications. Their requests count too, but one request in a quota window is sent in any case.
+    :param clock: monotonic seconds.
     :param sleep: waits the given seconds.
     :param uniform: a random number between two.
     """
@@ -66,111 +74,111 @@ class Quota:
         self._sleep = sleep
         self._uniform = uniform
         self._penalties = dict.fromkeys(UsageGroup, -math.inf)
-        self._told_penalty = -math.inf
-        self._told_pace = False
+        self._logged_penalty = -math.inf
+        self._has_logged_wait = False
         self.after_fork()
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        """Forget the requests of the process before, which has them answered; a penalty holds here too."""
+        """Forget the parent's requests, whose answers the parent gets; a penalty holds in the child too."""
         self._changed = threading.Condition()
-        self._limits = {
-            UsageGroup.LIGHT: RateLimit(share=self._share, uniform=self._uniform),
-            UsageGroup.AUTH: RateLimit(uniform=self._uniform),
+        self._limiters: dict[UsageGroup, Limiter] = {
+            UsageGroup.LIGHT: SharedLimiter(share=self._share, uniform=self._uniform),
+            UsageGroup.AUTH: SharedLimiter(uniform=self._uniform),
         }
 
     @contextmanager
-    def turn(self, group: UsageGroup, *, max_wait: float = math.inf) -> Iterator[Permit]:
-        """Wait until a request of this group may leave; the request is sent, and answered, inside the block.
+    def permit(self, group: UsageGroup, *, max_wait: float = math.inf) -> Iterator[Permit]:
+        """Wait until a request of this group may be sent; the request is sent, and answered, inside the block.
 
-        :param max_wait: seconds that it may take; without a limit by default.
-        :raises QuotaExceeded: it would take longer. Nothing was waited, and nothing is to be sent.
+        :param max_wait: seconds; without a limit by default.
+        :raises QuotaExceeded: the wait would be longer. Nothing was waited, and the request must not be sent.
         """
-        turn = Permit()
-        self._wait_and_take(turn, group, max_wait)
+        permit = Permit()
+        self._wait_and_send(permit, group, max_wait)
         try:
-            yield turn
+            yield permit
         finally:
             with self._changed:
                 now = self._clock()
-                self._limits[group].learn(turn, now)
-                self._note_penalty(turn, group, now)
+                self._limiters[group].answered(permit, now)
+                if permit.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    ends = self._limiters[group].refused(permit, now, _penalty(permit.headers))
+                    self._penalties[group] = max(self._penalties[group], ends)
                 self._changed.notify_all()
 
     def has_room(self, group: UsageGroup) -> bool:
-        """Whether a request of this group could leave this moment."""
+        """Whether a request of this group may be sent now."""
         with self._changed:
             now = self._clock()
-            return max(self._limits[group].free_at(now), self._penalty_ends(group)) <= now
+            return max(self._limiters[group].next_at(now), self._penalty_ends(group)) <= now
 
     def penalty_ends_at(self, group: UsageGroup) -> datetime:
-        """When the penalty of a group ends, in UTC; in the past if there is none."""
+        """When the penalty of a group ends, in UTC; not in the future if there is none."""
         with self._changed:
             left = max(0.0, self._penalty_ends(group) - self._clock())
         return datetime.now(UTC) + timedelta(seconds=left)
 
     def rate(self, group: UsageGroup) -> float:
-        """Requests of this group that may leave in a second; infinity while no limit is known."""
+        """Requests of this group that may be sent in a second, on average; infinity while no limit is known."""
         with self._changed:
-            return self._limits[group].usable / self._limits[group].window
+            return self._limiters[group].usable / self._limiters[group].window
 
-    def _wait_and_take(self, turn: Permit, group: UsageGroup, max_wait: float) -> None:
+    def _wait_and_send(self, permit: Permit, group: UsageGroup, max_wait: float) -> None:
         while True:
             with self._changed:
-                limit = self._limits[group]
+                limiter = self._limiters[group]
                 now = self._clock()
                 penalty_ends = self._penalty_ends(group)
-                free_at = max(limit.free_at(now), penalty_ends)
-                if free_at <= now:
-                    limit.take(turn, now)
+                next_at = max(limiter.next_at(now), penalty_ends)
+                if next_at <= now:
+                    limiter.sent(permit, now)
                     return
-                if free_at - now > max_wait - turn.waited:
-                    raise QuotaExceeded(_too_long(free_at - now, is_penalty=free_at == penalty_ends))
-                if free_at == math.inf:
+                if next_at - now > max_wait - permit.waited:
+                    raise QuotaExceeded(_too_long(next_at - now, is_penalty=next_at == penalty_ends))
+                if next_at == math.inf:
                     self._changed.wait()
                     continue
-                self._tell_once(free_at, now, limit, is_penalty=free_at == penalty_ends)
-            self._sleep(free_at - now)
-            turn.waited += self._clock() - now
-
-    def _note_penalty(self, turn: Permit, group: UsageGroup, now: float) -> None:
-        if turn.status != HTTPStatus.TOO_MANY_REQUESTS:
-            return
-        ends = self._limits[group].refused(turn, now, _penalty(turn.headers))
-        self._penalties[group] = max(self._penalties[group], ends)
+                if next_at == penalty_ends:
+                    self._log_penalty(next_at, now)
+                else:
+                    self._log_wait(next_at - now, limiter)
+            self._sleep(next_at - now)
+            permit.waited += self._clock() - now
 
     def _penalty_ends(self, group: UsageGroup) -> float:
-        """A penalty of the reads holds logins back too, as they would only lead to more reads."""
+        """A penalty of the reads delays logins too, as they would only lead to more reads."""
         return max(self._penalties[group], self._penalties[UsageGroup.LIGHT])
 
-    def _tell_once(self, free_at: float, now: float, limit: RateLimit, *, is_penalty: bool) -> None:
-        if is_penalty:
-            if free_at != self._told_penalty:
-                log.warning(
-                    "Waiting %.0f s: the service answered 429, and a request inside its penalty would restart it.",
-                    free_at - now,
-                )
-            self._told_penalty = free_at
-        elif not self._told_pace and free_at - now >= _WORTH_TELLING:
+    def _log_penalty(self, ends: float, now: float) -> None:
+        if ends != self._logged_penalty:
+            log.warning(
+                "Waiting %.0f s: the service answered 429, and a request inside its penalty would restart it.",
+                ends - now,
+            )
+            self._logged_penalty = ends
+
+    def _log_wait(self, seconds: float, limiter: Limiter) -> None:
+        if seconds >= _MIN_LOGGED_WAIT and not self._has_logged_wait:
             log.info(
                 "Waiting %.1f s for quota: of the %d requests in %g s, %d are used by this process and %d by others. "
                 "Further waits for quota are only counted.",
-                free_at - now, limit.limit, limit.window, len(limit.turns), limit.others,
+                seconds, limiter.limit, limiter.window, limiter.ours, limiter.others,
             )  # fmt: skip
-            self._told_pace = True
+            self._has_logged_wait = True
 
 
 def _penalty(headers: Mapping[str, str]) -> float:
-    """Seconds out after a 429."""
+    """The seconds in which no request may be sent after a 429."""
     if seconds := number(headers, "Retry-After"):
         return seconds
-    asked = retry_after(headers)
-    return DEFAULT_PENALTY if asked is None else max(MIN_PENALTY, asked)
+    requested = retry_after(headers)
+    return DEFAULT_PENALTY if requested is None else max(MIN_PENALTY, requested)
 
 
 def _too_long(seconds: float, *, is_penalty: bool) -> str:
     if seconds == math.inf:
-        return "Whether the quota has room is not known before a request under way is answered: try again then."
+        return "Whether the quota has room is unknown until a request in flight is answered: try again then."
     until = f"{datetime.now(UTC) + timedelta(seconds=seconds):%H:%M:%S} UTC"
     if is_penalty:
         return (

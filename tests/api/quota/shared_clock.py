@@ -1,4 +1,4 @@
-"""Time that passes only while everybody sleeps, for several processes played by threads."""
+"""A clock that advances only while all simulated processes sleep."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 
 
 class SharedClock:
-    """Wakes whoever sleeps shortest, once all others sleep too: only one runs at a time, and always the same one."""
+    """The time of processes that are played by threads: one runs at a time, in an order that is always the same."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self._changed = threading.Condition()
-        self._numbers = itertools.count()
+        self._tickets = itertools.count()
         self._sleepers: list[tuple[float, int]] = []
         self._running: int | None = None
 
@@ -23,13 +23,13 @@ class SharedClock:
 
     def sleep(self, seconds: float) -> None:
         with self._changed:
-            me = self._lie_down(seconds)
+            ticket = self._enqueue(seconds)
             self._wake_next()
-            self._changed.wait_for(lambda: self._running == me)
+            self._changed.wait_for(lambda: self._running == ticket)
 
     def run(self, works: Sequence[Callable[[], None]]) -> None:
-        """Do all of these at once, from now on, and return when all are done."""
-        threads = [threading.Thread(target=self._do, args=(work, self._lie_down(0))) for work in works]
+        """Start all of these now, and return when all are done."""
+        threads = [threading.Thread(target=self._do, args=(work, self._enqueue(0))) for work in works]
         for thread in threads:
             thread.start()
         with self._changed:
@@ -37,22 +37,22 @@ class SharedClock:
         for thread in threads:
             thread.join()
 
-    def _do(self, work: Callable[[], None], me: int) -> None:
+    def _do(self, work: Callable[[], None], ticket: int) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._running == me)
+            self._changed.wait_for(lambda: self._running == ticket)
         try:
             work()
         finally:
             with self._changed:
                 self._wake_next()
 
-    def _lie_down(self, seconds: float) -> int:
-        number = next(self._numbers)
-        heapq.heappush(self._sleepers, (self.now + seconds, number))
-        return number
+    def _enqueue(self, seconds: float) -> int:
+        ticket = next(self._tickets)
+        heapq.heappush(self._sleepers, (self.now + seconds, ticket))
+        return ticket
 
     def _wake_next(self) -> None:
         if self._sleepers:
-            moment, self._running = heapq.heappop(self._sleepers)
-            self.now = max(self.now, moment)
+            wakes_at, self._running = heapq.heappop(self._sleepers)
+            self.now = max(self.now, wakes_at)
             self._changed.notify_all()
