@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -30,6 +31,14 @@ _CLOCK_SKEW = timedelta(hours=1)
 """Extends a list into the future, for clocks that differ from the service's."""
 
 
+@dataclasses.dataclass(frozen=True)
+class LookupResult:
+    """Batches by id, and the error of each that does not exist or cannot be read."""
+
+    batches: dict[str, Batch]
+    errors: dict[str, PermanentError]
+
+
 class BatchLookup:
     """Looks up the same batches again and again, with few requests.
 
@@ -40,7 +49,7 @@ class BatchLookup:
     Example::
 
         lookup = BatchLookup(client)
-        batches = lookup.look(["b1", "b2"])
+        batches = lookup.find(["b1", "b2"]).batches
 
     :param now: the present, aware.
     """
@@ -50,23 +59,30 @@ class BatchLookup:
         self._now = now
         self._created: dict[str, datetime] = {}
 
-    def look(self, batch_ids: Collection[str], *, waited_for: Iterable[str] = ()) -> dict[str, Batch | PermanentError]:
-        """The batches as they are now. A batch that does not exist or cannot be read has the error as its value.
+    def find(self, batch_ids: Collection[str], *, waited_for: Iterable[str] = ()) -> LookupResult:
+        """Find the batches as they are now.
 
         :param waited_for: batches that later calls look up, whose creation times are kept for them.
         :raises HvsmsError: an error that concerns all of them, such as a refused login.
         """
         known = {*batch_ids, *waited_for}
         self._created = {batch_id: created for batch_id, created in self._created.items() if batch_id in known}
-        found: dict[str, Batch | PermanentError] = {}
+        batches: dict[str, Batch] = {}
+        errors: dict[str, PermanentError] = {}
         missing = list(batch_ids)
         for statuses in (_PENDING, _ANY):
             if len(missing) > _MAX_SINGLE_READS:
-                found.update(self._list(missing, statuses))
-                missing = [batch_id for batch_id in missing if batch_id not in found]
-        found.update({batch_id: self._read(batch_id) for batch_id in missing})
-        self._created.update({batch.id: batch.creation_time for batch in found.values() if isinstance(batch, Batch)})
-        return found
+                batches.update(self._list(missing, statuses))
+                missing = [batch_id for batch_id in missing if batch_id not in batches]
+        for batch_id in missing:
+            try:
+                batches[batch_id] = self._client.get_batch(batch_id)
+            except (LoginRefused, PermissionDenied, InvalidSettings):
+                raise
+            except PermanentError as error:
+                errors[batch_id] = error
+        self._created.update({batch.id: batch.creation_time for batch in batches.values()})
+        return LookupResult(batches, errors)
 
     def _list(self, batch_ids: Collection[str], statuses: tuple[BatchStatus, ...]) -> dict[str, Batch]:
         now = self._now()
@@ -83,11 +99,3 @@ class BatchLookup:
             if len(found) == len(wanted):
                 break
         return found
-
-    def _read(self, batch_id: str) -> Batch | PermanentError:
-        try:
-            return self._client.get_batch(batch_id)
-        except (LoginRefused, PermissionDenied, InvalidSettings):
-            raise
-        except PermanentError as error:
-            return error

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_hvsms.api.filters import BatchStatus, Direction
-from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, fail_without_retry
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, keep, rendered, takes
 from airflow_provider_hvsms.utils.batches import as_summary
 from airflow_provider_hvsms.utils.data_interval import up_to_now
+from airflow_provider_hvsms.utils.failures import fail_without_retry
 from airflow_provider_hvsms.utils.selections import BatchSelection, MessageSelection
 
 if TYPE_CHECKING:

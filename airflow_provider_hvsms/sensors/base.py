@@ -20,10 +20,11 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
 from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequest, TransientError
-from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, fail_without_retry
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchTrigger
 from airflow_provider_hvsms.utils.arguments import check_when_parsed
 from airflow_provider_hvsms.utils.batches import as_summary, in_words
+from airflow_provider_hvsms.utils.failures import fail_without_retry
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import PokeReturnValue
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED
-from airflow_provider_hvsms.api.errors import InvalidRequest, PermanentError
+from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import BatchFilter, check_batch_id
 from airflow_provider_hvsms.api.records import Batch
-from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, fail_without_retry
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sensors.base import DEFAULT_DEFERRABLE, HvsmsSensor, batches_of
 from airflow_provider_hvsms.utils.arguments import check_when_parsed, document_arguments, keep, rendered, takes
 from airflow_provider_hvsms.utils.data_interval import WindowArguments
+from airflow_provider_hvsms.utils.failures import fail_without_retry
 from airflow_provider_hvsms.utils.values import as_batch_ids, is_known
 
 if TYPE_CHECKING:
@@ -53,8 +54,10 @@ class HvsmsBatchSensor(HvsmsSensor):
 
     def find_batches(self, context: Context) -> list[Batch]:
         batch_ids = self._batch_ids()
-        found = self.lookup.look(batch_ids)
-        return [_or_raise(found[batch_id]) for batch_id in batch_ids]
+        found = self.lookup.find(batch_ids)
+        if found.errors:
+            raise next(iter(found.errors.values()))
+        return [found.batches[batch_id] for batch_id in batch_ids]
 
     def begin_deferred(self, context: Context) -> Any:
         with fail_without_retry(self.hvsms_conn_id):
@@ -156,16 +159,10 @@ class HvsmsIntervalBatchesSensor(HvsmsSensor):
         next_poke = datetime.now(UTC) + timedelta(seconds=self.poke_interval)
         return self.defer_until_completed(
             batch_ids=[batch["id"] for batch in batches if batch["status"] != COMPLETED],
-            # With nothing to watch the window has not passed, or the service could not answer.
+            # Without batches: the window has not ended, or the service did not answer.
             not_before=(next_poke if batches else max(self._window_end(context), next_poke)).isoformat(),
             deadline=deadline,
         )
-
-
-def _or_raise(batch: Batch | PermanentError) -> Batch:
-    if isinstance(batch, PermanentError):
-        raise batch
-    return batch
 
 
 document_arguments(HvsmsBatchSensor)

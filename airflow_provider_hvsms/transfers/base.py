@@ -11,10 +11,11 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_hvsms.api.filters import OnInvalid, check_choice
 from airflow_provider_hvsms.api.read_ahead import read_ahead
-from airflow_provider_hvsms.hooks.hvsms import HvsmsHook, fail_without_retry
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sinks.schema import REJECTS
 from airflow_provider_hvsms.transfers.progress import Progress
 from airflow_provider_hvsms.utils.arguments import check_when_parsed, rendered
+from airflow_provider_hvsms.utils.failures import fail_without_retry
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -11,12 +11,12 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_hvsms.api.errors import InvalidSettings
 from airflow_provider_hvsms.api.filters import check_choice, check_id
-from airflow_provider_hvsms.hooks.hvsms import explain_missing_connection
 from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, open_files
 from airflow_provider_hvsms.sinks.schema import Layout, Sink
 from airflow_provider_hvsms.sinks.sql.sink import open_table
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
+from airflow_provider_hvsms.utils.failures import explain_missing_connection
 from airflow_provider_hvsms.utils.values import is_known
 
 

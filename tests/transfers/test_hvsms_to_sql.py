@@ -174,7 +174,7 @@ def test_what_a_template_rendered_to_is_checked_before_the_first_request(
 
 def test_the_target_is_checked_before_the_first_request(sandbox: Sandbox, warehouse: Warehouse, context: Any) -> None:
     warehouse.run("CREATE TABLE messages (id INTEGER)")
-    with pytest.raises(AirflowFailException, match="exists with other columns"):
+    with pytest.raises(AirflowFailException, match="exists, but with other columns"):
         operator().execute(context)
     assert sandbox.counters.snapshot()["answers"] == {}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from airflow_provider_hvsms.sinks.files.text import Encoder, TextFormat, as_iso
-from airflow_provider_hvsms.sinks.schema import Column, Kind, Row
+from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Row
 
 
 class Csv(TextFormat):
@@ -25,7 +25,7 @@ class Csv(TextFormat):
         return ",".join(column.name for column in columns).encode() + b"\n"
 
     def _encoder(self, columns: Sequence[Column]) -> Encoder:
-        formatters = [_FORMATTERS[column.kind] for column in columns]
+        formatters = [_FORMATTERS[column.type] for column in columns]
 
         def encode(rows: Sequence[Row]) -> bytes:
             # Column by column takes half the time of row by row.
@@ -42,11 +42,11 @@ def _quote(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-_FORMATTERS: dict[Kind, Callable[[Any], str]] = {
-    Kind.ID: _quote,
-    Kind.TEXT: _quote,
-    Kind.JSON: _quote,
-    Kind.INTEGER: str,
-    Kind.DECIMAL: "{:f}".format,
-    Kind.TIME: as_iso,
+_FORMATTERS: dict[ColumnType, Callable[[Any], str]] = {
+    ColumnType.ID: _quote,
+    ColumnType.TEXT: _quote,
+    ColumnType.JSON: _quote,
+    ColumnType.INTEGER: str,
+    ColumnType.DECIMAL: "{:f}".format,
+    ColumnType.TIMESTAMP: as_iso,
 }

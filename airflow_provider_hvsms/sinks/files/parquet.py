@@ -9,7 +9,7 @@ from typing import IO, Any, ClassVar
 
 from airflow_provider_hvsms.api.errors import MissingPackage, ValueDoesNotFit
 from airflow_provider_hvsms.sinks.files.format import FileFormat, RowWriter
-from airflow_provider_hvsms.sinks.schema import Column, Kind, Row
+from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Row
 
 _PRECISION, _SCALE = 18, 6
 _ROUNDING = decimal.Context(prec=_PRECISION, rounding=decimal.ROUND_HALF_EVEN)
@@ -46,7 +46,7 @@ class _ParquetWriter:
     def __init__(self, file: IO[bytes], columns: Sequence[Column], compression: str, arrow: Any) -> None:
         self._arrow = arrow
         self._columns = columns
-        self._schema = arrow.schema([(column.name, _arrow_type(column.kind, arrow)) for column in columns])
+        self._schema = arrow.schema([(column.name, _arrow_type(column.type, arrow)) for column in columns])
         self._writer = arrow.parquet.ParquetWriter(file, self._schema, compression=compression)
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -59,7 +59,7 @@ class _ParquetWriter:
 
     def _array(self, column: Column, arrow_type: Any, values: Sequence[Any]) -> Any:
         try:
-            if column.kind is Kind.DECIMAL:
+            if column.type is ColumnType.DECIMAL:
                 values = [None if value is None else _ROUNDING.quantize(value, _SMALLEST_STEP) for value in values]
             return self._arrow.array(values, arrow_type)
         except (decimal.InvalidOperation, OverflowError, ValueError):
@@ -70,13 +70,13 @@ class _ParquetWriter:
             ) from None
 
 
-def _arrow_type(kind: Kind, arrow: Any) -> Any:
-    match kind:
-        case Kind.INTEGER:
+def _arrow_type(column_type: ColumnType, arrow: Any) -> Any:
+    match column_type:
+        case ColumnType.INTEGER:
             return arrow.int64()
-        case Kind.DECIMAL:
+        case ColumnType.DECIMAL:
             return arrow.decimal128(_PRECISION, _SCALE)
-        case Kind.TIME:
+        case ColumnType.TIMESTAMP:
             return arrow.timestamp("us", "UTC")
         case _:
             return arrow.string()

@@ -1,4 +1,4 @@
-"""Rows into a table: staged, then upserted in one transaction.
+"""Loads rows into a database table: a staging table of the same session, then one upsert.
 
-Start at `sink.py`; `dialect.py` says what a database must do, and each database has a file of its own.
+Start at `sink.py`. `dialect.py` is the base of all databases; each one has its own file and an entry in `registry.py`.
 """

@@ -1,4 +1,4 @@
-"""DuckDB: a page goes in as one JSON text, which the database takes apart into columns."""
+"""DuckDB: inserts a page as one JSON text, which the database splits into columns."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_hvsms.sinks.schema import Kind, Row
-from airflow_provider_hvsms.sinks.sql.dialect import DECIMAL_PLACES, Upserting
-from airflow_provider_hvsms.sinks.sql.driver import KIND
+from airflow_provider_hvsms.sinks.schema import ColumnType, Row
+from airflow_provider_hvsms.sinks.sql.sql_types import DECIMAL_PLACES, TypeFamily
+from airflow_provider_hvsms.sinks.sql.tables import type_of
+from airflow_provider_hvsms.sinks.sql.upsert import UpsertDatabase
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 
 class DuckDbDialect(DefaultDialect):
-    """As much of DuckDB as a load needs, whether or not the package `duckdb-engine` is there."""
+    """As much of DuckDB as a load needs, so that it does not need the package `duckdb-engine`."""
 
     name = "duckdb"
     statement_compiler = PGCompiler
@@ -35,12 +36,12 @@ class DuckDbDialect(DefaultDialect):
         dbapi_connection.begin()
 
     def do_rollback(self, dbapi_connection: Any) -> None:
-        with suppress(_driver().TransactionException):  # there is none, because its beginning or its commit failed
+        with suppress(_driver().TransactionException):  # none is open: its begin or its commit failed
             dbapi_connection.rollback()
 
 
 class _Session:
-    """A connection whose cursors are the connection: DuckDB's own are other sessions, without its temporary tables."""
+    """A connection whose cursors share its session: DuckDB's own cursors do not see its temporary tables."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -57,11 +58,11 @@ class _Cursor(_Session):
         """The connection stays open."""
 
 
-class DuckDb(Upserting):
+class DuckDbDatabase(UpsertDatabase):
     """A DuckDB file, or MotherDuck."""
 
-    # One process at a time can write to a file, so the loads that meet are threads of this one.
-    _one_at_a_time = threading.Lock()
+    # Only one process at a time can open a file for writing, so concurrent loads are threads of this process.
+    _lock = threading.Lock()
 
     @classmethod
     def create_engine(cls, hook: DbApiHook, **options: Any) -> sa.engine.Engine:
@@ -70,11 +71,11 @@ class DuckDb(Upserting):
 
     @contextmanager
     def transaction(self, connection: sa.engine.Connection, target: sa.Table) -> Iterator[None]:
-        with self._one_at_a_time, super().transaction(connection, target):
+        with self._lock, super().transaction(connection, target):
             yield
 
     def is_permanent(self, error: DBAPIError) -> bool:
-        return type(error.orig).__name__ not in _PASSING
+        return type(error.orig).__name__ not in _TRANSIENT
 
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         names = stage.columns.keys()
@@ -90,14 +91,16 @@ class DuckDb(Upserting):
         columns = sa.func.duckdb_columns().table_valued("column_name", *_WHERE)
         return list(connection.execute(sa.select(columns.c.column_name).where(_is_of(columns, table))).scalars())
 
-    def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, str]:
+    def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, TypeFamily]:
         columns = sa.func.duckdb_columns().table_valued("column_name", "data_type", *_WHERE)
         found = sa.select(columns.c.column_name, columns.c.data_type).where(_is_of(columns, table))
         types = {name: str(data_type) for name, data_type in connection.execute(found)}
-        families = {name: _FAMILIES.get(data_type.partition("(")[0], "other") for name, data_type in types.items()}
+        families = {
+            name: _FAMILIES.get(data_type.partition("(")[0], TypeFamily.OTHER) for name, data_type in types.items()
+        }
         for column in table.columns:
-            if column.info[KIND] is Kind.DECIMAL and _rounds(types[column.name]):
-                families[column.name] = "rounded number"
+            if type_of(column) is ColumnType.DECIMAL and _rounds(types[column.name]):
+                families[column.name] = TypeFamily.ROUNDED_NUMBER
         return families
 
     def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
@@ -112,26 +115,26 @@ class DuckDb(Upserting):
             *(set(expressions.strip("[]").split(", ")) for expressions in connection.execute(indexed).scalars()),
         ]
 
-    def _upsert(self, target: sa.Table) -> Any:
+    def _insert(self, target: sa.Table) -> Any:
         return postgresql.insert(target)
 
 
 def _rounds(data_type: str) -> bool:
-    """Whether a cost would be rounded."""
+    """Whether the type would round a cost."""
     decimal_places = _DECIMAL.fullmatch(data_type)
     return data_type in _INTEGERS or (decimal_places is not None and int(decimal_places[1]) < DECIMAL_PLACES)
 
 
-_PASSING = frozenset({"IOException", "TransactionException", "OutOfMemoryException", "ConnectionException"})
-"""DuckDB's errors about trouble that may pass, such as a file that another process has open."""
+_TRANSIENT = frozenset({"IOException", "TransactionException", "OutOfMemoryException", "ConnectionException"})
+"""Errors that can pass, such as a file that another process has open."""
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _DECIMAL = re.compile(r"DECIMAL\(\d+,\s*(\d+)\)")
 
 _FAMILIES = {
-    **dict.fromkeys(("VARCHAR", "JSON", "ENUM"), "text"),
-    **dict.fromkeys((*_INTEGERS, "DECIMAL", "FLOAT", "DOUBLE"), "number"),
-    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "DATETIME"), "time"),
+    **dict.fromkeys(("VARCHAR", "JSON", "ENUM"), TypeFamily.TEXT),
+    **dict.fromkeys((*_INTEGERS, "DECIMAL", "FLOAT", "DOUBLE"), TypeFamily.NUMBER),
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "DATETIME"), TypeFamily.TIMESTAMP),
 }
 
 _WHERE = ("database_name", "schema_name", "table_name")
@@ -143,9 +146,9 @@ def _driver() -> Any:
     return importlib.import_module("duckdb")
 
 
-def _is_of(catalogue: sa.sql.FromClause, table: sa.Table) -> sa.ColumnElement[bool]:
+def _is_of(catalog: sa.sql.FromClause, table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(
-        catalogue.c.database_name == sa.func.current_database(),
-        catalogue.c.schema_name == (table.schema or sa.func.current_schema()),
-        sa.func.lower(catalogue.c.table_name) == sa.func.lower(table.name),  # as DuckDB compares names
+        catalog.c.database_name == sa.func.current_database(),
+        catalog.c.schema_name == (table.schema or sa.func.current_schema()),
+        sa.func.lower(catalog.c.table_name) == sa.func.lower(table.name),  # as DuckDB compares names
     )

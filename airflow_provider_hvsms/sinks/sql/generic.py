@@ -1,8 +1,9 @@
-"""Databases that SQLAlchemy has no dialect for: their hook gives connections, and plain SQL does the rest."""
+"""Databases without a file of their own. A check before each load shows whether they do what it relies on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +12,43 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError
 
+from airflow_provider_hvsms.sinks.schema import Layout
+from airflow_provider_hvsms.sinks.sql import capability_check
 from airflow_provider_hvsms.sinks.sql.dialect import Database
+from airflow_provider_hvsms.sinks.sql.sql_types import PLAIN_SQL, TypeFamily
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 
-class AnyDialect(DefaultDialect):
-    """Plain SQL with `"` around names."""
+class GenericDatabase(Database):
+    """A database with a SQLAlchemy dialect, used with plain SQL."""
 
-    name = "any"
+    def _may_be_lost(self, error: DBAPIError) -> bool:
+        """Always: how the driver reports a lost connection is not known."""
+        return True
+
+    def explaining_refusals(self) -> AbstractContextManager[None]:
+        return capability_check.explaining_refusals(self)
+
+    def check_capabilities(
+        self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]
+    ) -> None:
+        capability_check.check_capabilities(self, connection, target, stage, layout)
+
+    def check_by_insert(self, connection: sa.engine.Connection, target: sa.Table, layout: Layout[Any]) -> None:
+        capability_check.check_by_insert(connection, target, layout)
+
+
+class PlainSqlDialect(DefaultDialect):
+    """SQLAlchemy's default dialect: standard SQL, with `"` around names."""
+
+    name = PLAIN_SQL
     supports_statement_cache = True
 
 
-class Unknown(Database):
-    """A database behind a hook whose URL says nothing to SQLAlchemy."""
+class DatabaseWithoutDialect(GenericDatabase):
+    """A database whose hook has no URL that SQLAlchemy knows."""
 
     @classmethod
     def create_engine(cls, hook: DbApiHook, **options: Any) -> sa.engine.Engine:
@@ -33,16 +56,16 @@ class Unknown(Database):
         return sa.create_engine("hvsms_any://", module=SimpleNamespace(paramstyle=style, Error=Exception), **options)
 
     def columns(self, connection: sa.engine.Connection, table: sa.Table) -> list[str]:
-        """Found by looking. If not even this is allowed, creating the table says why."""
+        """Found by a query. If it fails, for whatever reason, the error of creating the table explains it."""
         try:
             return list(connection.execute(sa.select(sa.text("*")).select_from(table).where(sa.false())).keys())
         except DBAPIError:
             connection.rollback()
             return []
 
-    def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, str]:
-        """None are known."""
+    def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, TypeFamily]:
+        """Empty: plain SQL has no way to find types."""
         return {}
 
 
-registry.register("hvsms_any", __name__, AnyDialect.__name__)
+registry.register("hvsms_any", __name__, PlainSqlDialect.__name__)

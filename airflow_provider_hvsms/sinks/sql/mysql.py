@@ -1,4 +1,4 @@
-"""MySQL and MariaDB: rows go in with inserts of many rows, which their drivers make of `executemany`."""
+"""MySQL and MariaDB: inserts a page with the driver's `executemany`, which makes it inserts of many rows."""
 
 from __future__ import annotations
 
@@ -12,28 +12,26 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.api.errors import CommitUnknown
-from airflow_provider_hvsms.sinks.schema import LOADED_AT, Kind, Layout, Row
-from airflow_provider_hvsms.sinks.sql.dialect import (
-    LOCK_SECONDS,
-    Database,
-    NameLimit,
-    merged,
-    missing_key,
-    read_in_order,
+from airflow_provider_hvsms.sinks.schema import LOADED_AT, ColumnType, Layout, Row
+from airflow_provider_hvsms.sinks.sql.bulk_insert import (
+    convert_columns,
+    driver_cursor,
+    format_timestamps,
+    insert_statement,
 )
-from airflow_provider_hvsms.sinks.sql.driver import converted, driver_cursor, insert_statement, utc_texts
+from airflow_provider_hvsms.sinks.sql.dialect import MAX_LOCK_WAIT, Database, NameLimit, missing_key, table_mismatch
+from airflow_provider_hvsms.sinks.sql.merge import merged_values, rows_in_read_order
 
 
-class Mysql(Database):
+class MySqlDatabase(Database):
     """MySQL 8 and MariaDB 10.2, or newer."""
 
-    is_generic = False
     name_limit = NameLimit(64, "characters")
-    stage_has_key = True  # servers can be told to refuse tables without one
+    stage_has_key = True  # servers can be configured to refuse tables without one
 
     @staticmethod
     def prepare_session(dbapi_connection: Any) -> Any:
-        """Rows as tuples, transactions, UTC, every character, and no value cut to fit, whatever the extra says."""
+        """Set rows as tuples, transactions, UTC, full Unicode and no truncation, against the connection's extra."""
         if hasattr(dbapi_connection, "default_cursor"):  # mysqlclient
             dbapi_connection.cursorclass = type(dbapi_connection).default_cursor
             dbapi_connection.set_character_set("utf8mb4")
@@ -49,33 +47,33 @@ class Mysql(Database):
 
     @contextmanager
     def transaction(self, connection: sa.engine.Connection, target: sa.Table) -> Iterator[None]:
-        # `CREATE TABLE` ends a transaction and gives up its locks, so the lock must be another one.
+        # `CREATE TABLE` commits and so releases the locks of the transaction: a named lock outlives it.
         database = target.schema or connection.scalar(sa.select(sa.func.database()))
         name = f"{database}.{target.name}".lower()
         lock = f"hvsms:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
-        if not connection.scalar(sa.select(sa.func.get_lock(lock, LOCK_SECONDS))):
-            late = TimeoutError(f"another load held the table for {LOCK_SECONDS} s")
-            raise DBAPIError(None, None, late, hide_parameters=True)
+        if not connection.scalar(sa.select(sa.func.get_lock(lock, MAX_LOCK_WAIT))):
+            timeout = TimeoutError(f"another load has held the lock of the table for {MAX_LOCK_WAIT} s")
+            raise DBAPIError(None, None, timeout, hide_parameters=True)
         try:
             with super().transaction(connection, target):
                 yield
         finally:
-            with suppress(DBAPIError):  # without a connection there is no lock any more
+            with suppress(DBAPIError):  # a lost connection has released the lock
                 connection.scalar(sa.select(sa.func.release_lock(lock)))
 
     @contextmanager
     def created(self, connection: sa.engine.Connection, targets: Sequence[sa.Table]) -> Iterator[None]:
-        """Drop what was created if the load fails, as a rollback does not."""
-        made: list[sa.Table] = []
+        """Drop the created tables if the load fails: a rollback does not."""
+        created: list[sa.Table] = []
         try:
             for target in targets:
                 target.create(connection)
-                made.append(target)
+                created.append(target)
             yield
         except BaseException as error:
             try:
                 connection.rollback()
-                for target in made:
+                for target in created:
                     target.drop(connection)
             except DBAPIError:
                 raise CommitUnknown from error
@@ -83,11 +81,11 @@ class Mysql(Database):
 
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         with driver_cursor(connection) as cursor:
-            cursor.executemany(insert_statement(connection, stage), converted(stage, rows, {Kind.TIME: utc_texts}))
+            cursor.executemany(insert_statement(connection, stage), convert_columns(stage, rows, _CONVERSIONS))
 
     def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
-        """Without indexes of prefixes, in which values that only begin alike are the same."""
-        index = _catalogue("statistics", "index_name", "column_name", "sub_part", "non_unique")
+        """The sets of columns that are unique; a column of which only a prefix is unique has another name."""
+        index = _catalog("statistics", "index_name", "column_name", "sub_part", "non_unique")
         found = sa.select(index.c.index_name, index.c.column_name, index.c.sub_part).where(
             _is_of(index, table), index.c.non_unique == 0
         )
@@ -96,13 +94,28 @@ class Mysql(Database):
             keys.setdefault(name, set()).add(column if sub_part is None else f"a prefix of {column}")
         return list(keys.values())
 
-    def _decimal_places(self, found: sa.types.TypeEngine[Any], kind: Kind) -> int | None:
+    def _decimal_places(self, found: sa.types.TypeEngine[Any], column_type: ColumnType) -> int | None:
         if isinstance(found, mysql.DATETIME | mysql.TIMESTAMP):
             return found.fsp or 0
-        return super()._decimal_places(found, kind)
+        return super()._decimal_places(found, column_type)
 
-    def storage_problem(self, connection: sa.engine.Connection, target: sa.Table) -> str | None:
-        table = _catalogue("tables", "engine")
+    def check_target(self, connection: sa.engine.Connection, target: sa.Table, key: Sequence[str]) -> None:
+        self._check_engine(connection, target)
+        keys = self.unique_keys(connection, target)
+        if set(key) not in keys:
+            raise missing_key(target, key)
+        self._check_collations(connection, target, key)
+        others = [", ".join(sorted(other)) for other in keys if other and other != set(key)]
+        if others:
+            raise table_mismatch(
+                target,
+                f"has another unique key, ({others[0]}): MySQL's upsert would overwrite a record with another one that "
+                "has the same value",
+                "Make it an index that is not unique.",
+            )
+
+    def _check_engine(self, connection: sa.engine.Connection, target: sa.Table) -> None:
+        table = _catalog("tables", "engine")
         engines = sa.table("engines", sa.column("engine"), sa.column("transactions"), schema="information_schema")
         found = (
             sa.select(engines.c.engine)
@@ -110,41 +123,34 @@ class Mysql(Database):
             .where(_is_of(table, target), engines.c.transactions != "YES")
         )
         engine = connection.scalar(found)
-        return engine and (
-            f"in the storage engine {engine}, which cannot take back a load that fails. Nothing was written. "
-            "Change the table to ENGINE = InnoDB."
-        )
+        if engine:
+            raise table_mismatch(
+                target,
+                f"its storage engine is {engine}, which cannot roll back a load that fails",
+                "Change the table to ENGINE = InnoDB.",
+            )
 
-    def key_problem(self, connection: sa.engine.Connection, target: sa.Table, key: Sequence[str]) -> str | None:
-        keys = self.unique_keys(connection, target)
-        if set(key) not in keys:
-            return missing_key(key)
-        column = _catalogue("columns", "column_name", "collation_name")
+    def _check_collations(self, connection: sa.engine.Connection, target: sa.Table, key: Sequence[str]) -> None:
+        column = _catalog("columns", "column_name", "collation_name")
         found = sa.select(column.c.column_name, column.c.collation_name).where(_is_of(column, target))
         for name, collation in connection.execute(found):
             if name in key and collation and not collation.endswith(("_bin", "binary")):
-                return (
-                    f"with the collation {collation} for {name!r}, in which values that differ are the same. Nothing "
-                    "was written. Change the column to the collation utf8mb4_bin."
+                raise table_mismatch(
+                    target,
+                    f"has the collation {collation} for {name!r}, in which different values can be equal",
+                    "Change the column to the collation utf8mb4_bin.",
                 )
-        others = [", ".join(sorted(other)) for other in keys if other and other != set(key)]
-        if not others:
-            return None
-        return (
-            f"with another unique key, ({others[0]}): where two records share it, MySQL's upsert would overwrite one "
-            "with the other. Nothing was written. Make it an index that is not unique."
-        )
 
-    def insert(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> list[sa.sql.Executable]:
-        return self.merge(target, stage, layout)
+    def insert_statements(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> Sequence[sa.sql.Executable]:
+        return self.merge_statements(target, stage, layout)
 
-    def merge(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> list[sa.sql.Executable]:
-        # Of a record that comes twice the second row meets the first one.
-        insert = mysql.insert(target).from_select(layout.names, read_in_order(stage, layout))
-        values = merged(insert.inserted, target, layout)
+    def merge_statements(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> Sequence[sa.sql.Executable]:
+        # Rows are merged one at a time, so the second row of a key is merged into the first.
+        insert = mysql.insert(target).from_select(layout.names, rows_in_read_order(stage, layout))
+        values = merged_values(insert.inserted, target, layout)
         changed = sa.or_(*(value.is_distinct_from(target.c[name]) for name, value in values.items()))
         loaded_at = sa.case((changed, insert.inserted[LOADED_AT.name]), else_=target.c[LOADED_AT.name])
-        # Assigned one after the other, and each sees those before it: what the others look at comes last.
+        # Each assignment sees the results of those before it, so the version that all of them read comes last.
         others = sorted(values.items(), key=lambda item: item[0] == layout.version)
         return [insert.on_duplicate_key_update([(LOADED_AT.name, loaded_at), *others])]
 
@@ -154,15 +160,17 @@ _PERMANENT = frozenset(
     | {1166, 1173, 1193, 1227, 1231, 1235, 1264, 1265, 1267, 1292, 1300, 1364, 1366, 1370, 1406, 1419, 1690, 3140, 3750}
     | {3819, 4025}
 )
-"""Errors about rights, names, types, values and keys; of any other one it is not known that it stays."""
+"""Errors about privileges, names, types, values and keys. Any other may pass."""
+
+_CONVERSIONS = {ColumnType.TIMESTAMP: format_timestamps}
 
 
-def _catalogue(name: str, *columns: str) -> Any:
+def _catalog(name: str, *columns: str) -> Any:
     return sa.table(name, *map(sa.column, ("table_schema", "table_name", *columns)), schema="information_schema")
 
 
-def _is_of(catalogue: Any, table: sa.Table) -> sa.ColumnElement[bool]:
+def _is_of(catalog: Any, table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(
-        catalogue.c.table_schema == (table.schema or sa.func.database()),
-        catalogue.c.table_name == table.name,
+        catalog.c.table_schema == (table.schema or sa.func.database()),
+        catalog.c.table_name == table.name,
     )

@@ -1,4 +1,4 @@
-"""The databases that a load knows more about than plain SQL."""
+"""The list of supported databases."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from airflow_provider_hvsms.sinks.sql.dialect import Database
-from airflow_provider_hvsms.sinks.sql.duckdb import DuckDb
-from airflow_provider_hvsms.sinks.sql.generic import Unknown
-from airflow_provider_hvsms.sinks.sql.mysql import Mysql
-from airflow_provider_hvsms.sinks.sql.postgresql import Postgresql
-from airflow_provider_hvsms.sinks.sql.sqlite import Sqlite
+from airflow_provider_hvsms.sinks.sql.duckdb import DuckDbDatabase
+from airflow_provider_hvsms.sinks.sql.generic import DatabaseWithoutDialect, GenericDatabase
+from airflow_provider_hvsms.sinks.sql.mysql import MySqlDatabase
+from airflow_provider_hvsms.sinks.sql.postgresql import PostgresqlDatabase
+from airflow_provider_hvsms.sinks.sql.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 DATABASES: dict[str, type[Database]] = {
-    "duckdb": DuckDb,
-    "mariadb": Mysql,
-    "mysql": Mysql,
-    "postgresql": Postgresql,
-    "sqlite": Sqlite,
+    "duckdb": DuckDbDatabase,
+    "mariadb": MySqlDatabase,
+    "mysql": MySqlDatabase,
+    "postgresql": PostgresqlDatabase,
+    "sqlite": SqliteDatabase,
 }
-"""By the name that the hook's `dialect_name` gives. A new database is one class here."""
+"""By the `dialect_name` of the hook. Any other database is a `GenericDatabase`."""
 
 
 def open_database(hook: DbApiHook) -> Database:
-    """The database behind a hook. Its connections are the hook's own, its SQL is its SQLAlchemy dialect's."""
+    """The database behind a hook. Its connections come from the hook, its SQL from the SQLAlchemy dialect."""
     try:
-        return _open(DATABASES.get(hook.dialect_name, Database), hook)
+        return _open(DATABASES.get(hook.dialect_name, GenericDatabase), hook)
     except (NoSuchModuleError, ArgumentError, ImportError, NotImplementedError, AttributeError):
-        # The last where a dialect does not know the installed SQLAlchemy.
-        return _open(Unknown, hook)
+        # `AttributeError`: the dialect does not support the installed SQLAlchemy.
+        return _open(DatabaseWithoutDialect, hook)
 
 
-def _open(kind: type[Database], hook: DbApiHook) -> Database:
-    engine = kind.create_engine(
+def _open(database: type[Database], hook: DbApiHook) -> Database:
+    engine = database.create_engine(
         hook,
-        creator=lambda: kind.prepare_session(hook.get_conn()),
+        creator=lambda: database.prepare_session(hook.get_conn()),
         poolclass=NullPool,
         hide_parameters=True,
         future=True,
     )
-    return kind(engine)
+    return database(engine)

@@ -1,4 +1,4 @@
-"""SQLite: rows go in with the driver's `executemany`, one transaction a page."""
+"""SQLite: inserts a page with the driver's `executemany`, in one transaction."""
 
 from __future__ import annotations
 
@@ -11,48 +11,50 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_hvsms.sinks.schema import Kind, Layout, Row
-from airflow_provider_hvsms.sinks.sql.dialect import LOCK_SECONDS, Upserting, family_of, read_in_order
-from airflow_provider_hvsms.sinks.sql.driver import (
-    KIND,
+from airflow_provider_hvsms.sinks.schema import ColumnType, Layout, Row
+from airflow_provider_hvsms.sinks.sql.bulk_insert import (
     Conversion,
-    converted,
+    convert_columns,
     driver_cursor,
+    format_timestamps,
     insert_statement,
-    utc_texts,
 )
+from airflow_provider_hvsms.sinks.sql.dialect import MAX_LOCK_WAIT
+from airflow_provider_hvsms.sinks.sql.merge import rows_in_read_order
+from airflow_provider_hvsms.sinks.sql.sql_types import TypeFamily, required_family
+from airflow_provider_hvsms.sinks.sql.tables import type_of
+from airflow_provider_hvsms.sinks.sql.upsert import UpsertDatabase
 
 
-class Sqlite(Upserting):
+class SqliteDatabase(UpsertDatabase):
     """A SQLite file."""
 
     stage_has_key = True
 
-    # Staging must not lock the file for others, so the driver's own transactions are switched off.
     def __init__(self, engine: sa.engine.Engine) -> None:
         super().__init__(engine)
 
         @sa.event.listens_for(engine, "connect")
         def configure(connection: Any, _: object) -> None:
+            # Without the driver's implicit transactions, so that staging does not lock the file for others.
             connection.isolation_level = None
             connection.row_factory = None
-            connection.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
+            connection.execute(f"PRAGMA busy_timeout = {MAX_LOCK_WAIT * 1000}")
 
     def is_permanent(self, error: DBAPIError) -> bool:
-        return not any(word in str(error.orig) for word in _PASSING)
+        return not any(word in str(error.orig) for word in _TRANSIENT)
 
     def stored_name(self, connection: sa.engine.Connection, table: sa.Table) -> str:
-        catalogue = sa.table("sqlite_master", sa.column("type"), sa.column("name"), schema=table.schema)
-        same = sa.func.lower(catalogue.c.name) == sa.func.lower(table.name)
-        found = connection.scalar(sa.select(catalogue.c.name).where(same, catalogue.c.type == "table"))
+        catalog = sa.table("sqlite_master", sa.column("type"), sa.column("name"), schema=table.schema)
+        has_name = sa.func.lower(catalog.c.name) == sa.func.lower(table.name)
+        found = connection.scalar(sa.select(catalog.c.name).where(has_name, catalog.c.type == "table"))
         return str(found or table.name)
 
-    def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, str]:
-        """Only of columns that would change a text: all others keep what they get."""
+    def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, TypeFamily]:
+        """Only those of text columns: a type for numbers changes some texts, while others keep any value."""
         families = super().type_families(connection, table)
-        changing = {"number", "time", "other"}
-        texts = {column.name for column in table.columns if family_of(column.info[KIND]) == "text"}
-        return {name: family for name, family in families.items() if name in texts and family in changing}
+        texts = {column.name for column in table.columns if required_family(type_of(column)) is TypeFamily.TEXT}
+        return {name: family for name, family in families.items() if name in texts}
 
     @contextmanager
     def transaction(self, connection: sa.engine.Connection, target: sa.Table) -> Iterator[None]:
@@ -63,26 +65,26 @@ class Sqlite(Upserting):
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         with driver_cursor(connection) as cursor:
             cursor.execute("BEGIN")
-            cursor.executemany(insert_statement(connection, stage), converted(stage, rows, _AS_STORED))
+            cursor.executemany(insert_statement(connection, stage), convert_columns(stage, rows, _CONVERSIONS))
 
-    def insert(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> list[sa.sql.Executable]:
-        return self.merge(target, stage, layout)
+    def insert_statements(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> Sequence[sa.sql.Executable]:
+        return self.merge_statements(target, stage, layout)
 
-    def _upsert(self, target: sa.Table) -> Any:
+    def _insert(self, target: sa.Table) -> Any:
         return sqlite.insert(target)
 
-    def _source(self, stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
-        # Of a record that comes twice the second row meets the first one.
-        # Without a condition SQLite would read `ON CONFLICT` as one of a join.
-        return read_in_order(stage, layout).where(sa.true())
+    def _newest_rows(self, stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
+        """All staged rows: SQLite merges one at a time, so the second row of a key is merged into the first."""
+        # Without a condition, SQLite would parse `ON CONFLICT` as the `ON` of a join.
+        return rows_in_read_order(stage, layout).where(sa.true())
 
 
 def _floats(values: Sequence[Decimal | None]) -> list[float | None]:
     return [None if value is None else float(value) for value in values]
 
 
-_PASSING = ("locked", "busy", "disk I/O error", "is full")
-"""Words of SQLite's messages about trouble that may pass."""
+_TRANSIENT = ("locked", "busy", "disk I/O error", "is full")
+"""In the messages of errors that can pass."""
 
-_AS_STORED: dict[Kind, Conversion] = {Kind.TIME: utc_texts, Kind.DECIMAL: _floats}
-"""As SQLAlchemy's types store them, and SQLite's own functions read them."""
+_CONVERSIONS: dict[ColumnType, Conversion] = {ColumnType.TIMESTAMP: format_timestamps, ColumnType.DECIMAL: _floats}
+"""Into the form that SQLAlchemy's types store and SQLite's functions read."""

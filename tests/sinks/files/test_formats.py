@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_hvsms.api.errors import InvalidRequest, MissingPackage, ValueDoesNotFit
 from airflow_provider_hvsms.sinks.files.registry import find_format
-from airflow_provider_hvsms.sinks.schema import BATCHES, MESSAGES, Column, Kind, Row
+from airflow_provider_hvsms.sinks.schema import BATCHES, MESSAGES, Column, ColumnType, Row
 from tests.sinks.files.sample_rows import LOADED_AT, NOON, row
 
 TEXTS = ["", "plain", 'say "hi", you', "línea\r\nnew\ttab\\", "🎉 \u2028", " spaces ", "NULL", "\\.", "=1+1"]
@@ -85,7 +85,7 @@ def test_a_subclass_of_datetime_is_written_as_a_time() -> None:
         pass
 
     time = Time(2026, 11, 1, 12, tzinfo=UTC)
-    line = encode("jsonl", [(time,)], compression="none", columns=[Column("at", Kind.TIME)])
+    line = encode("jsonl", [(time,)], compression="none", columns=[Column("at", ColumnType.TIMESTAMP)])
     assert line == b'{"at":"2026-11-01T12:00:00Z"}\n'
 
 
@@ -198,4 +198,4 @@ def test_an_unknown_compression_is_refused_with_the_choices(name: str, compressi
 
 
 def _three_columns() -> list[Column]:
-    return [Column("a", Kind.INTEGER), Column("b", Kind.TEXT), Column("c", Kind.INTEGER)]
+    return [Column("a", ColumnType.INTEGER), Column("b", ColumnType.TEXT), Column("c", ColumnType.INTEGER)]

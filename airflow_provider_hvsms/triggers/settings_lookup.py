@@ -1,7 +1,7 @@
-"""A connection's settings, looked up in the event loop of a triggerer.
+"""The settings of a connection, looked up in the event loop of a triggerer.
 
-Airflow 3.0 to 3.2.1 answers look-ups through the event loop's own stream: a thread that the loop does not know must
-not ask. So triggers look up first, and hand their threads what they got.
+Airflow 3.0 to 3.2.1 answers such a lookup through the stream of the event loop, so a thread must not make one. A
+trigger therefore looks up the settings first, and passes them to its thread.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _MIN_PAUSE, _MAX_PAUSE = 5.0, 300.0
 """Seconds between two attempts to find a connection."""
 
 _lookups: dict[tuple[int, str], asyncio.Task[ClientSettings]] = {}
-"""Look-ups under way, by event loop and connection: a thousand triggers that start at once ask once."""
+"""Lookups under way, by event loop and connection, which triggers that start together share."""
 
 
 async def find_settings(hvsms_conn_id: str) -> ClientSettings:
-    """The settings that the connection says now. Waits while Airflow does not find it.
+    """The current settings of the connection. Repeats the lookup for as long as Airflow does not find the connection.
 
-    :raises InvalidSettings: the connection lacks a field, or holds one that cannot be used.
+    :raises InvalidSettings: a field of the connection is missing, or its value cannot be used.
     """
     pause = _MIN_PAUSE
     while True:
         try:
             return await _look_up(hvsms_conn_id)
         except ConnectionUnavailable as error:
-            log.warning("%s Trying again in %.0f s.", error, pause)
+            log.warning("%s Retrying in %.0f s.", error, pause)
             await asyncio.sleep(pause)
             pause = min(_MAX_PAUSE, 2 * pause)
 
@@ -45,5 +45,5 @@ async def _look_up(hvsms_conn_id: str) -> ClientSettings:
         hook = HvsmsHook(hvsms_conn_id)
         _lookups[key] = asyncio.ensure_future(sync_to_async(hook.client_settings)())
         _lookups[key].add_done_callback(lambda _: _lookups.pop(key, None))
-    # One trigger that is cancelled must not cancel the look-up of the others.
+    # A trigger that is cancelled must not cancel the lookup of the others.
     return await asyncio.shield(_lookups[key])
