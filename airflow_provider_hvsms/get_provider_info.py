@@ -20,18 +20,10 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [
-            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.hooks.hvsms"]},
-        ],
-        "operators": [
-            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.operators.hvsms"]},
-        ],
-        "sensors": [
-            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.sensors.hvsms"]},
-        ],
-        "triggers": [
-            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.triggers.hvsms"]},
-        ],
+        "hooks": [_modules("hooks")],
+        "operators": [_modules("operators")],
+        "sensors": [_modules("sensors")],
+        "triggers": [_modules("triggers")],
         "transfers": [
             {
                 "source-integration-name": _INTEGRATION,
@@ -44,23 +36,29 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "airflow_provider_hvsms.transfers.hvsms_to_object_storage",
             },
         ],
-        "connection-types": [
-            {
-                "connection-type": "hvsms",
-                "hook-class-name": "airflow_provider_hvsms.hooks.hvsms.HvsmsHook",
-                "hook-name": _INTEGRATION,
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema"],
-                    "relabeling": {"host": "Server", "login": "Client ID", "password": "Client Secret"},
-                    # Airflow 3.3.1 and 3.3.2 take an empty port for a change of the saved connection.
-                    "placeholders": {
-                        "host": "https://platform.ringcentral.com",
-                        "port": "443 (Airflow 3.3.1 and 3.3.2 need it to test the connection)",
-                    },
-                },
-                "conn-fields": _conn_fields(),
-            }
-        ],
+        "connection-types": [_connection_type()],
+    }
+
+
+def _modules(floor: str) -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_hvsms.{floor}.hvsms"]}
+
+
+def _connection_type() -> dict[str, Any]:
+    return {
+        "connection-type": "hvsms",
+        "hook-class-name": "airflow_provider_hvsms.hooks.hvsms.HvsmsHook",
+        "hook-name": _INTEGRATION,
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema"],
+            "relabeling": {"host": "Server", "login": "Client ID", "password": "Client Secret"},
+            # Airflow 3.3.1 and 3.3.2 take an empty port for a change of the saved connection.
+            "placeholders": {
+                "host": "https://platform.ringcentral.com",
+                "port": "443 (Airflow 3.3.1 and 3.3.2 need it to test the connection)",
+            },
+        },
+        "conn-fields": _conn_fields(),
     }
 
 

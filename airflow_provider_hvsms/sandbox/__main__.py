@@ -46,11 +46,11 @@ def _greeting(sandbox: Sandbox) -> str:
     return (
         f"The message store listens on {sandbox.url}\n"
         f"Data: {settings.messages:,} messages of the {settings.days} days before {settings.end}\n"
-        f"Quota: {settings.light} reads and {settings.auth} OAuth requests in {settings.quota_window:g} s\n"
+        f"Quota: {settings.light} reads and {settings.auth} OAuth requests in {settings.window:g} s\n"
         f"User for a password login: {settings.username}, extension {settings.extension}, "
         f"password {settings.password}\n\n"
         "Add the Airflow connection:\n\n"
-        f"  airflow connections add hvsms_default --conn-json '{json.dumps(sandbox.airflow_connection)}'\n\n"
+        f"airflow connections add hvsms_default --conn-json '{json.dumps(sandbox.airflow_connection)}'\n\n"
         "Press Ctrl-C to stop."
     )
 
@@ -111,7 +111,7 @@ def _add_limits(serve: argparse.ArgumentParser) -> None:
     _add(serve, "latency", _seconds(zero=True), "delay of every response in seconds")
     _add(serve, "light", _integer(1), "requests to the message store that are allowed in a quota window")
     _add(serve, "auth", _integer(1), "OAuth requests that are allowed in a quota window")
-    _add(serve, "quota_window", _seconds(), "length of the sliding quota window in seconds")
+    _add(serve, "window", _seconds(), "length of the sliding quota window in seconds")
     _add(serve, "penalty", _seconds(zero=True), "seconds for which a client is refused after it exceeds a limit")
     _add(serve, "token_ttl", _integer(1), "lifetime of an access token in seconds")
     _add(serve, "page_token_ttl", _seconds(), "lifetime of a page token in seconds; by default it does not expire")

@@ -52,7 +52,7 @@ class Settings:
     :param latency: delay of every response.
     :param light: requests to the message store that are allowed in a quota window.
     :param auth: OAuth requests that are allowed in a quota window.
-    :param quota_window: length of the sliding quota window.
+    :param window: length of the sliding quota window.
     :param penalty: how long a client is refused after it exceeds a limit.
     :param rate_headers: which quota headers are sent, ``Retry-After`` included.
     :param token_ttl: lifetime of an access token, unless the login asks for 600 to 3600.
@@ -83,7 +83,7 @@ class Settings:
     latency: float = 0.0
     light: int = 50
     auth: int = 5
-    quota_window: float = 60.0
+    window: float = 60.0
     penalty: float = 60.0
     rate_headers: frozenset[str] = ALL_RATE_HEADERS
     token_ttl: int = 3600
@@ -116,7 +116,7 @@ class Settings:
         for name in ("messages", "opt_outs", "live_batches", "latency", "penalty"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
-        for name in ("days", "light", "auth", "quota_window", "token_ttl", "refresh_token_ttl", "max_sessions"):
+        for name in ("days", "light", "auth", "window", "token_ttl", "refresh_token_ttl", "max_sessions"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above zero")
         if not 0 <= self.port <= 65_535:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import functools
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -48,6 +48,10 @@ class Column:
     getter: Callable[[Any], Any] | None = None
     max_length: int = 180
 
+    @property
+    def value_of(self) -> Callable[[Any], Any]:
+        return self.getter or attrgetter(self.name)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Layout(Generic[RecordT]):
@@ -75,19 +79,8 @@ class Layout(Generic[RecordT]):
 
     def rows(self, records: Sequence[RecordT], loaded_at: datetime) -> list[Row]:
         """The records as rows of one load."""
-        return self._make_rows(records, loaded_at)
-
-    @functools.cached_property
-    def _make_rows(self) -> Callable[[Sequence[RecordT], datetime], list[Row]]:
-        """One compiled expression reads all values of a row, which is three times as fast as calling each getter."""
-        values = [
-            f"getters[{position}](record)" if column.getter else f"record.{column.name}"
-            for position, column in enumerate(self.record_columns)
-        ]
-        source = f"lambda records, loaded_at: [({', '.join(values)}, loaded_at) for record in records]"
-        getters = [column.getter for column in self.record_columns]
-        make_rows: Callable[[Sequence[RecordT], datetime], list[Row]] = eval(source, {"getters": getters})  # noqa: S307 - made of the names above
-        return make_rows
+        values = (map(column.value_of, records) for column in self.record_columns)
+        return list(zip(*values, itertools.repeat(loaded_at)))
 
 
 class Sink(Protocol):

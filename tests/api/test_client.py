@@ -102,7 +102,7 @@ def test_a_page_size_is_checked_before_the_first_request(sandbox: Sandbox, make_
 
 
 def test_100_pages_are_read_with_a_small_quota_and_no_429(clock: ManualClock, make_client: MakeClient) -> None:
-    settings = Settings(messages=2_000, days=1, light=20, quota_window=5, penalty=5)
+    settings = Settings(messages=2_000, days=1, light=20, window=5, penalty=5)
     with Sandbox(settings, clock=clock) as sandbox:
         assert len(list(make_client(sandbox).iter_messages(whole_history(sandbox), per_page=20))) == 2_000
         counters = sandbox.counters

@@ -159,7 +159,7 @@ def _judge_requests(what: str, measured: Measured, pages: int) -> Iterator[bool]
 def _judge_quota(bench: Bench, messages: int) -> Iterator[bool]:
     per_page = -(-messages // PAGES_AT_A_QUOTA)
     pages = -(-messages // per_page)
-    with serving(messages, latency=LATENCY, light=LIGHT, quota_window=WINDOW) as store:
+    with serving(messages, latency=LATENCY, light=LIGHT, window=WINDOW) as store:
         measured = bench.load(store, "operator", per_page=per_page)
     seconds, asked = measured.load.seconds, measured.asked
     share = pages / (LIGHT / WINDOW * seconds)

@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 
 def quoted() -> list[str]:
     """The messages that the page's lists begin with."""
-    return re.findall(r"^\* `(.+)`$", PAGE.read_text(), re.MULTILINE)
+    return [quote for _, quote in re.findall(r"^\* (`+) ?(.+?) ?\1$", PAGE.read_text(), re.MULTILINE)]
 
 
 def test_every_message_that_is_quoted_is_one_of_the_package() -> None:

@@ -167,7 +167,7 @@ def test_a_mask_that_a_form_stored_for_an_unchanged_switch_means_off(
 
 
 def test_a_quota_share_limits_the_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Sandbox(Settings(messages=100, days=1, light=20, quota_window=2, auth=1_000)) as sandbox:
+    with Sandbox(Settings(messages=100, days=1, light=20, window=2, auth=1_000)) as sandbox:
         connection = sandbox.airflow_connection
         extra = {**connection["extra"], "quota_share": "0.5"}
         hook = connect_with(monkeypatch, connection, extra=extra)

@@ -15,7 +15,7 @@ from airflow_provider_hvsms.sandbox import Settings
         {"messages": -1},
         {"days": 0},
         {"light": 0},
-        {"quota_window": 0},
+        {"window": 0},
         {"port": 70_000},
         {"last_page": "none"},
         {"rate_headers": frozenset({"X"})},

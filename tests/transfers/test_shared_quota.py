@@ -17,7 +17,7 @@ from tests.transfers import processes
 def test_four_processes_that_know_nothing_of_each_other_are_exact_and_never_refused(
     postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Sandbox(Settings(messages=3_000, days=3, light=60, quota_window=10, penalty=10, auth=1_000)) as sandbox:
+    with Sandbox(Settings(messages=3_000, days=3, light=60, window=10, penalty=10, auth=1_000)) as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(sandbox.airflow_connection))
         interval = last_day(sandbox)
         expected = sorted(str(message.id) for message in stored_between(sandbox, *interval))

@@ -64,7 +64,7 @@ class Application:
         self.faults = FaultSchedule()
         self._settings = settings
         self._clock, self._sleep, self._wait = clock, sleep, wait
-        self._quota = Quota("light", settings.light, settings.quota_window, settings.penalty, clock)
+        self._quota = Quota("light", settings.light, settings.window, settings.penalty, clock)
         self._oauth = OAuth(settings, clock, self.counters)
         self._endpoints = Endpoints(store, settings, PageTokens(clock, settings.page_token_ttl))
 

@@ -44,7 +44,7 @@ class OAuth:
         self._settings = settings
         self._clock = clock
         self._counters = counters
-        self._quota = Quota("auth", settings.auth, settings.quota_window, settings.penalty, clock)
+        self._quota = Quota("auth", settings.auth, settings.window, settings.penalty, clock)
         self._lock = Lock()
         self._sessions: list[Session] = []
 

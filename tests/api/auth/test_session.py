@@ -155,7 +155,7 @@ def test_a_session_ended_by_another_login_is_logged_once_with_the_remedy(
 def test_a_token_that_expired_while_its_request_waited_is_refreshed_without_a_warning(
     clock: ManualClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Sandbox(replace(READY, light=1, quota_window=120, token_ttl=600), clock=clock) as sandbox:
+    with Sandbox(replace(READY, light=1, window=120, token_ttl=600), clock=clock) as sandbox:
         client = make_client(sandbox)
         client.get_message(first_id(sandbox))
         clock.now += 600 - 61

@@ -36,7 +36,7 @@ def test_a_request_over_the_limit_is_refused(open_client: Opener) -> None:
 
 
 def test_the_quota_window_slides(open_client: Opener, clock: ManualClock) -> None:
-    client = open_client(light=2, quota_window=10)
+    client = open_client(light=2, window=10)
     statuses(client, 1)
     clock.now += 6
     assert statuses(client, 1) == [200]
@@ -47,14 +47,14 @@ def test_the_quota_window_slides(open_client: Opener, clock: ManualClock) -> Non
 
 
 def test_requests_are_admitted_again_after_the_penalty(open_client: Opener, clock: ManualClock) -> None:
-    client = open_client(light=1, quota_window=10, penalty=20)
+    client = open_client(light=1, window=10, penalty=20)
     assert statuses(client, 2) == [200, 429]
     clock.now += 20
     assert statuses(client, 1) == [200]
 
 
 def test_a_request_inside_the_penalty_restarts_it(open_client: Opener, clock: ManualClock) -> None:
-    client = open_client(light=1, quota_window=10, penalty=20)
+    client = open_client(light=1, window=10, penalty=20)
     statuses(client, 2)
     clock.now += 19
     assert statuses(client, 1) == [429]
@@ -66,7 +66,7 @@ def test_a_request_inside_the_penalty_restarts_it(open_client: Opener, clock: Ma
 
 
 def test_fractions_of_seconds_are_rounded_up(open_client: Opener) -> None:
-    client = open_client(light=1, quota_window=0.5, penalty=1.2)
+    client = open_client(light=1, window=0.5, penalty=1.2)
     statuses(client, 1)
     headers = client.read("/messages").headers
     assert (headers["retry-after"], headers["x-rate-limit-window"]) == ("2", "0.5")
@@ -117,7 +117,7 @@ def test_an_admitted_request_has_no_retry_after(client: Client) -> None:
 
 
 def test_the_maximum_in_a_quota_window_is_counted(open_client: Opener, clock: ManualClock) -> None:
-    client = open_client(light=3, quota_window=10)
+    client = open_client(light=3, window=10)
     statuses(client, 2)
     clock.now += 11
     statuses(client, 4)
