@@ -1,4 +1,4 @@
-"""What Airflow asks an installed provider about itself."""
+"""The provider info: what Airflow reads of an installed provider, the connection form included."""
 
 from __future__ import annotations
 
@@ -20,18 +20,10 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [
-            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.hooks.hvsms"]},
-        ],
-        "operators": [
-            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.operators.hvsms"]},
-        ],
-        "sensors": [
-            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.sensors.hvsms"]},
-        ],
-        "triggers": [
-            {"integration-name": _INTEGRATION, "python-modules": ["airflow_provider_hvsms.triggers.hvsms"]},
-        ],
+        "hooks": [_modules("hooks")],
+        "operators": [_modules("operators")],
+        "sensors": [_modules("sensors")],
+        "triggers": [_modules("triggers")],
         "transfers": [
             {
                 "source-integration-name": _INTEGRATION,
@@ -44,39 +36,49 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "airflow_provider_hvsms.transfers.hvsms_to_object_storage",
             },
         ],
-        "connection-types": [
-            {
-                "connection-type": "hvsms",
-                "hook-class-name": "airflow_provider_hvsms.hooks.hvsms.HvsmsHook",
-                "hook-name": _INTEGRATION,
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema"],
-                    "relabeling": {"host": "Server", "login": "Client ID", "password": "Client Secret"},
-                    # Airflow 3.3.1 and 3.3.2 mistake a missing port for another one than the saved connection's.
-                    "placeholders": {
-                        "host": "https://platform.ringcentral.com",
-                        "port": "443; Test in Airflow 3.3.1 and 3.3.2 needs it",
-                    },
-                },
-                "conn-fields": _conn_fields(),
-            }
-        ],
+        "connection-types": [_connection_type()],
+    }
+
+
+def _modules(floor: str) -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_hvsms.{floor}.hvsms"]}
+
+
+def _connection_type() -> dict[str, Any]:
+    return {
+        "connection-type": "hvsms",
+        "hook-class-name": "airflow_provider_hvsms.hooks.hvsms.HvsmsHook",
+        "hook-name": _INTEGRATION,
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema"],
+            "relabeling": {"host": "Server", "login": "Client ID", "password": "Client Secret"},
+            # Airflow 3.3.1 and 3.3.2 take an empty port for a change of the saved connection.
+            "placeholders": {
+                "host": "https://platform.ringcentral.com",
+                "port": "443 (Airflow 3.3.1 and 3.3.2 need it to test the connection)",
+            },
+        },
+        "conn-fields": _conn_fields(),
     }
 
 
 def _conn_fields() -> dict[str, Any]:
-    """The extra fields of the form. Airflow masks those that have `token`, `password` or the like in the name."""
+    """The extra fields of the form. Airflow masks fields whose names contain `token`, `password` or the like."""
     return {
-        "jwt_token": _secret("JWT", "The user's JWT credential; recommended for servers."),
-        "username": _text("Username", "The user's phone number. Only without a JWT, where the app allows passwords."),
-        "extension": _text("Extension", "Only without a JWT. Empty for the company's main administrator."),
-        "user_password": _secret("User Password", "Only without a JWT."),
-        "account_id": _text("Account ID", "Empty, or ~, for the account of the user who logs in."),
-        "connect_timeout": _text("Connect Timeout", "Seconds to wait for a connection; 10 if empty."),
-        "read_timeout": _text("Read Timeout", "Seconds to wait for the next part of an answer; 60 if empty."),
-        "quota_share": _text("Quota Share", "Part of the quota that may be used, such as 0.5; all of it if empty."),
+        "jwt_token": _secret("JWT", "A JWT credential of the user. Recommended for servers."),
+        "username": _text("Username", "Only without a JWT: the user's phone number. The app must allow passwords."),
+        "extension": _text(
+            "Extension", "Only without a JWT: the user's extension. Default: that of the main administrator."
+        ),
+        "user_password": _secret("User Password", "Only without a JWT: the user's password."),
+        "account_id": _text("Account ID", "Default: ~, the account of the user who logs in."),
+        "connect_timeout": _text("Connect Timeout", "Seconds to wait for a connection to the server. Default: 10."),
+        "read_timeout": _text("Read Timeout", "Seconds to wait for the next bytes of a response. Default: 60."),
+        "quota_share": _text("Quota Share", "Part of the quota to use, such as 0.5. Default: 1, the whole quota."),
         "shared_session": _switch(
-            "Shared Session", "All tasks use one session, kept in a Variable of Airflow. For more than four at once."
+            "Shared Session",
+            "All tasks share one session, which is kept in an Airflow Variable. Turn it on if more than four processes "
+            "read at once. Default: off, each process logs in for itself.",
         ),
     }
 

@@ -26,7 +26,7 @@ with DAG(
         task_id="load_messages",
         sql_conn_id="warehouse",
         table="hvsms_messages",
-        # Statuses and costs settle for hours, so each night reads the day before once more.
+        # Statuses and costs change for hours, so each run reads the day before again.
         lookback=timedelta(days=1),
     )
     statuses = HvsmsStatusesToSqlOperator(

@@ -23,11 +23,11 @@ with DAG(
 ) as dag:
     batches = HvsmsListBatchesOperator(task_id="list_batches", statuses=["Completed"])
     HvsmsBatchesToSqlOperator(task_id="load_batches", sql_conn_id="warehouse", table="hvsms_batches")
-    # Without dates, a batch's messages are read from its creation on.
+    # Without dates, the window is the batch's own: from its creation to now.
     HvsmsMessagesToSqlOperator.partial(
         task_id="load_messages_of_batch",
         sql_conn_id="warehouse",
         table="hvsms_batch_messages",
         # All of these tasks share one quota.
         max_active_tis_per_dag=2,
-    ).expand(batch_id=batches.output.map(lambda batch: batch["id"]))
+    ).expand(batch_id=batches.output)

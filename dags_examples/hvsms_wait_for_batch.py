@@ -1,4 +1,4 @@
-"""Start it with a batch's id: it waits until the batch is completed, loads its messages, and judges its failure rate.
+"""Wait until a batch is completed, load its messages, and branch on its failure rate. Start it with the batch's id.
 
 Needs a triggerer and two connections: `hvsms_default` (type hvsms) and `warehouse` (a database with a common-sql hook).
 """
@@ -15,7 +15,7 @@ from airflow_provider_hvsms.operators.hvsms import HvsmsGetStatusesOperator
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
 
-MOST_FAILURES = 0.1
+MAX_FAILED_RATIO = 0.1
 
 with DAG(
     dag_id="hvsms_wait_for_batch",
@@ -29,7 +29,7 @@ with DAG(
     wait = HvsmsBatchSensor(
         task_id="wait_for_batch",
         batch_id=batch_id,
-        # In the triggerer, where waiting for a thousand batches costs one request a poll.
+        # In the triggerer, where a thousand waits cost one request a poll.
         deferrable=True,
         poke_interval=60,
         timeout=timedelta(hours=12).total_seconds(),
@@ -41,15 +41,15 @@ with DAG(
 
     @task.branch
     def judge(totals: Any) -> str:
-        return "too_many_failures" if totals["failed_ratio"] > MOST_FAILURES else "go_on"
+        return "too_many_failures" if totals["failed_ratio"] > MAX_FAILED_RATIO else "go_on"
 
     @task
     def go_on() -> None:
-        """What follows a good campaign."""
+        """What follows if most messages were delivered."""
 
     @task
     def too_many_failures() -> None:
-        """What follows a bad one."""
+        """What follows if too many failed."""
 
     wait >> messages >> statuses
     judge(statuses.output) >> [go_on(), too_many_failures()]

@@ -1,4 +1,4 @@
-"""What the tests stand on: a store over real HTTP, real databases, an Airflow home of their own, a manual clock."""
+"""What the tests stand on: a store over real HTTP, real databases, an Airflow home of their own."""
 
 from __future__ import annotations
 
@@ -32,28 +32,14 @@ import time_machine  # noqa: E402
 
 from airflow_provider_hvsms.api import client  # noqa: E402
 from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
+from tests.support.clock import ManualClock  # noqa: E402
 
 if "HVSMS_TEST_NOW" in os.environ:
-    # The tests pass at any hour: they can be told that it is another one, in ISO 8601. Their subprocesses are not.
+    # The tests pass at any hour: HVSMS_TEST_NOW (ISO 8601) sets another one, for this process only.
     time_machine.travel(datetime.fromisoformat(os.environ["HVSMS_TEST_NOW"]), tick=True).start()
 
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 """Where the servers of the system's packages are."""
-
-
-class ManualClock:
-    """Seconds that pass only when somebody sleeps."""
-
-    def __init__(self, now: float = 1_790_000_000.0) -> None:
-        self.now = now
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 class Warehouse:
@@ -98,7 +84,7 @@ class DuckDbWarehouse(Warehouse):
         return [name for (name,) in self.query("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """No connection stays open."""
 
 
 @pytest.fixture
@@ -107,10 +93,10 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(autouse=True)
-def no_login_to_another_store() -> Iterator[None]:
-    """A later sandbox may get an earlier one's port, and so be taken for it by what the process remembers."""
+def no_session_of_an_earlier_sandbox() -> Iterator[None]:
+    """A later sandbox may get the port of an earlier one, whose session and quota the process has cached."""
     yield
-    client._login_of.cache_clear()
+    client._session_of.cache_clear()
     client._quota_of.cache_clear()
 
 

@@ -1,4 +1,4 @@
-"""Airflow finds the provider, and can make a connection form of what it says."""
+"""Airflow finds the provider, and builds the connection form from its provider info."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AIRFLOW_2 = int(version("apache-airflow").split(".")[0]) < 3
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """What Airflow makes of the provider info for the form of a new connection."""
+    """The form of a new connection, as Airflow builds it from the provider info."""
 
     labels: dict[str, str]
     hidden: set[str]
@@ -56,7 +56,8 @@ def _form_of_airflow_2() -> Form:
     )
 
 
-# In a process of its own: before 3.2 the API server has stand-ins for the form's parts, which must come first.
+# In a separate process: before Airflow 3.2, the API server replaces the form's packages by stubs, before they are
+# imported.
 _PRINT_FORM = """
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
@@ -79,7 +80,7 @@ def _form_of_airflow_3() -> Form:
     )
 
 
-def test_the_entry_point_gives_the_provider_info() -> None:
+def test_the_entry_point_returns_the_provider_info() -> None:
     [entry] = [
         entry for entry in entry_points(group="apache_airflow_provider") if entry.dist and entry.dist.name == PACKAGE
     ]
@@ -102,7 +103,7 @@ def test_airflow_lists_the_provider_and_its_connection_type() -> None:
     )
 
 
-def test_the_form_shows_every_extra_field_and_hides_what_is_typed_into_secrets(form: Form) -> None:
+def test_the_form_has_every_extra_field_and_masks_secrets(form: Form) -> None:
     assert form.extra_fields == {
         "jwt_token", "username", "extension", "user_password", "account_id", "connect_timeout", "read_timeout",
         "quota_share", "shared_session",
@@ -110,23 +111,23 @@ def test_the_form_shows_every_extra_field_and_hides_what_is_typed_into_secrets(f
     assert form.secrets == {"jwt_token", "user_password"}
 
 
-def test_a_new_form_has_nothing_filled_in_and_its_switch_is_off(form: Form) -> None:
+def test_a_new_form_is_empty_and_its_switch_is_off(form: Form) -> None:
     assert form.filled_in == set()
 
 
 def test_airflow_masks_the_secrets_of_the_form_and_nothing_else() -> None:
     connection_type = get_provider_info()["connection-types"][0]
     names = list(connection_type["conn-fields"])
-    shown: Any = redact(dict.fromkeys(names, "said"))
-    assert {name for name in names if shown[name] != "said"} == {"jwt_token", "user_password"}
+    shown: Any = redact(dict.fromkeys(names, "value"))
+    assert {name for name in names if shown[name] != "value"} == {"jwt_token", "user_password"}
 
 
-def test_the_form_calls_the_standard_fields_by_what_they_hold(form: Form) -> None:
+def test_the_form_labels_the_standard_fields(form: Form) -> None:
     assert form.labels == {"host": "Server", "login": "Client ID", "password": "Client Secret"}
     assert form.hidden == {"schema"}
 
 
-def test_every_module_that_is_named_can_be_imported() -> None:
+def test_every_module_in_the_provider_info_can_be_imported() -> None:
     info = get_provider_info()
     modules = [
         module
@@ -139,7 +140,7 @@ def test_every_module_that_is_named_can_be_imported() -> None:
         __import__(module)
 
 
-def test_a_hook_can_be_had_from_the_connection(
+def test_airflow_creates_the_hook_of_a_connection(
     hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow.providers.common.compat.sdk import BaseHook

@@ -1,1 +1,4 @@
-"""The message store over HTTP. Nothing in this package imports Airflow."""
+"""The message store over HTTP: credentials, quota, pages, records. It imports nothing of Airflow.
+
+Start at `client.py`: `connect` gives a client, whose methods are the reads.
+"""

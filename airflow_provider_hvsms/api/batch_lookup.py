@@ -1,39 +1,55 @@
-"""The state of many batches with few requests."""
+"""The state of batches: single reads for a few, one list from the oldest pending batch on for many."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from airflow_provider_hvsms.api.client import MessageStoreClient
-from airflow_provider_hvsms.api.errors import FinalError, InvalidSettings, LoginRefused, PermissionDenied
+from airflow_provider_hvsms.api.errors import InvalidSettings, LoginRefused, PermanentError, PermissionDenied
 from airflow_provider_hvsms.api.filters import BatchFilter, BatchStatus
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.api.window import Window
 
 COMPLETED = "Completed"
 
-_UNFINISHED: tuple[BatchStatus, ...] = ("Queued", "Processing", "Sent")
+_PENDING: tuple[BatchStatus, ...] = ("Queued", "Processing", "Sent")
+_ANY: tuple[BatchStatus, ...] = ()
 
-_FEW = 3
-"""Batches that are read one by one: more are cheaper to find in a list."""
+_MAX_SINGLE_READS = 3
+"""More batches than this are cheaper to find in a list."""
 
-_FIRST_LOOK_BACK = timedelta(days=7)
-"""How far lists reach back for batches whose creation is not known yet; older ones are read once."""
+_DEFAULT_LOOK_BACK = timedelta(days=7)
+"""Where a list starts for batches whose creation time is not known yet. Older ones are then read once."""
 
-_A_MOMENT = timedelta(milliseconds=2)
+_AFTER_CREATION = timedelta(milliseconds=2)
+"""Extends a list past its newest batch, as the service filters to the millisecond."""
 
 _CLOCK_SKEW = timedelta(hours=1)
-"""So far into the future do lists reach, for clocks that differ from the service's."""
+"""Extends a list into the future, for clocks that differ from the service's."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LookupResult:
+    """Batches by id, and the error of each that does not exist or cannot be read."""
+
+    batches: dict[str, Batch]
+    errors: dict[str, PermanentError]
 
 
 class BatchLookup:
-    """Looks again and again at batches that are waited for.
+    """Looks up the same batches again and again, with few requests.
 
-    A few are read one by one. Of more, the unfinished ones are found in one list, from the oldest of them on, and
-    those that left it are read once to be sure; when many left it at once, a second list has them. No list takes more
-    requests than reading one by one would.
+    Up to three are read one by one. Of more, pending ones are found in one list. Those missing from it are read one by
+    one if they are few, and otherwise found in a second list without a filter on status. A list is read no further than
+    reading its batches one by one would cost.
+
+    Example::
+
+        lookup = BatchLookup(client)
+        batches = lookup.find(["b1", "b2"]).batches
 
     :param now: the present, aware.
     """
@@ -43,47 +59,43 @@ class BatchLookup:
         self._now = now
         self._created: dict[str, datetime] = {}
 
-    def look(self, batch_ids: Collection[str], *, waited_for: Iterable[str] = ()) -> dict[str, Batch | FinalError]:
-        """The batches as they are now; in place of one that is not there, or cannot be read, the error that says so.
+    def find(self, batch_ids: Collection[str], *, waited_for: Iterable[str] = ()) -> LookupResult:
+        """Find the batches as they are now.
 
-        :param waited_for: batches that will be looked at again though not now, so that their creation is remembered.
-        :raises HvsmsError: what concerns all of them.
+        :param waited_for: batches that later calls look up, whose creation times are kept for them.
+        :raises HvsmsError: an error that concerns all of them, such as a refused login.
         """
-        pending = {*batch_ids, *waited_for}
-        self._created = {batch_id: created for batch_id, created in self._created.items() if batch_id in pending}
-        found: dict[str, Batch | FinalError] = {}
-        lists: tuple[tuple[BatchStatus, ...], ...] = (_UNFINISHED, ())
-        for statuses in lists:
-            left = _without(batch_ids, found)
-            if len(left) > _FEW:
-                found.update(self._listed(left, statuses))
-        found.update({batch_id: self._read(batch_id) for batch_id in _without(batch_ids, found)})
-        self._created.update({batch.id: batch.creation_time for batch in found.values() if isinstance(batch, Batch)})
-        return found
+        known = {*batch_ids, *waited_for}
+        self._created = {batch_id: created for batch_id, created in self._created.items() if batch_id in known}
+        batches: dict[str, Batch] = {}
+        errors: dict[str, PermanentError] = {}
+        missing = list(batch_ids)
+        for statuses in (_PENDING, _ANY):
+            if len(missing) > _MAX_SINGLE_READS:
+                batches.update(self._list(missing, statuses))
+                missing = [batch_id for batch_id in missing if batch_id not in batches]
+        for batch_id in missing:
+            try:
+                batches[batch_id] = self._client.get_batch(batch_id)
+            except (LoginRefused, PermissionDenied, InvalidSettings):
+                raise
+            except PermanentError as error:
+                errors[batch_id] = error
+        self._created.update({batch.id: batch.creation_time for batch in batches.values()})
+        return LookupResult(batches, errors)
 
-    def _listed(self, wanted: Collection[str], statuses: tuple[BatchStatus, ...]) -> dict[str, Batch]:
+    def _list(self, batch_ids: Collection[str], statuses: tuple[BatchStatus, ...]) -> dict[str, Batch]:
         now = self._now()
-        created = [self._created.get(batch_id) for batch_id in wanted]
-        oldest = min(one or now - _FIRST_LOOK_BACK for one in created)
-        newest = max(one + _A_MOMENT if one else now + _CLOCK_SKEW for one in created)
-        window = Window(oldest, newest)
-        pages = self._client.batch_pages(window, BatchFilter(statuses=statuses), on_invalid="quarantine")
-        missing = set(wanted)
+        created = [self._created.get(batch_id) for batch_id in batch_ids]
+        oldest = min(time or now - _DEFAULT_LOOK_BACK for time in created)
+        newest = max(time + _AFTER_CREATION if time else now + _CLOCK_SKEW for time in created)
+        pages = self._client.batch_pages(
+            Window(oldest, newest), BatchFilter(statuses=statuses), on_invalid="quarantine"
+        )
+        wanted = set(batch_ids)
         found: dict[str, Batch] = {}
-        for page in islice(pages, len(missing)):
-            found.update({batch.id: batch for batch in page.records if batch.id in missing})
-            if len(found) == len(missing):
+        for page in islice(pages, len(wanted)):
+            found.update({batch.id: batch for batch in page.records if batch.id in wanted})
+            if len(found) == len(wanted):
                 break
         return found
-
-    def _read(self, batch_id: str) -> Batch | FinalError:
-        try:
-            return self._client.get_batch(batch_id)
-        except (LoginRefused, PermissionDenied, InvalidSettings):
-            raise
-        except FinalError as error:
-            return error
-
-
-def _without(batch_ids: Iterable[str], found: Collection[str]) -> list[str]:
-    return [batch_id for batch_id in batch_ids if batch_id not in found]

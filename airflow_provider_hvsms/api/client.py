@@ -1,9 +1,8 @@
-"""The reads of the message store and their pages."""
+"""The client: the reads of the message store."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 import logging
 import math
 import weakref
@@ -13,14 +12,14 @@ from types import TracebackType
 from typing import TypeVar, get_args
 from urllib.parse import quote
 
-import msgspec
 from requests.auth import AuthBase
 
-from airflow_provider_hvsms.api.auth import MOST_RENEWALS, Credentials, Login
-from airflow_provider_hvsms.api.delivered import Delivered, Rest
-from airflow_provider_hvsms.api.errors import InvalidRecord, PageTokenExpired, UnexpectedAnswer
+from airflow_provider_hvsms.api.auth.credentials import Credentials
+from airflow_provider_hvsms.api.auth.session import MAX_RENEWALS, Session
+from airflow_provider_hvsms.api.auth.shared_session import TokenStore
+from airflow_provider_hvsms.api.decoding import decode_page, decode_record, decode_statuses
 from airflow_provider_hvsms.api.filters import (
-    MOST_PER_PAGE,
+    MAX_PER_PAGE,
     BatchFilter,
     MessageFilter,
     OnInvalid,
@@ -32,41 +31,24 @@ from airflow_provider_hvsms.api.filters import (
     check_id,
     check_per_page,
 )
-from airflow_provider_hvsms.api.quota import Quota, UsageGroup
-from airflow_provider_hvsms.api.read_ahead import read_ahead
-from airflow_provider_hvsms.api.records import (
-    Batch,
-    Message,
-    OptOut,
-    Page,
-    StatusTotals,
-    decode_page,
-    decode_record,
-    decode_statuses,
-)
-from airflow_provider_hvsms.api.shared_session import TokenStore
-from airflow_provider_hvsms.api.spans import Spans, page_length
-from airflow_provider_hvsms.api.transport import (
-    Answer,
-    Request,
-    TimeLimits,
-    Transport,
-    raise_for_refusal,
-)
+from airflow_provider_hvsms.api.listing import fail_on_rejects, follow_pages, iter_records
+from airflow_provider_hvsms.api.quota.quota import Quota, UsageGroup
+from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Page, RecordT, StatusTotals
+from airflow_provider_hvsms.api.request import Request
+from airflow_provider_hvsms.api.response import Response
+from airflow_provider_hvsms.api.slices import read_in_slices
+from airflow_provider_hvsms.api.status_codes import raise_for_refusal
+from airflow_provider_hvsms.api.transport import TimeLimits, Transport
 from airflow_provider_hvsms.api.window import Window
 
 log = logging.getLogger(__name__)
 
-_QUICK = 0.1
-"""Seconds. Pages that come sooner are fetched about as fast as they are used, so one at a time is enough."""
+_MIN_LATENCY = 0.1
+"""Seconds. Pages that arrive sooner are fetched about as fast as they are used, so one reader is enough."""
 
-_MAX_RESTARTS = 3
-"""Times that a listing is read again from its first page because a page token expired."""
-
-_FEWEST_PAGES_TO_CUT = 5
 _SPARE_READERS = 1.5
+"""Factor on the readers that use up the quota, as slices end at different times."""
 
-RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 ResultT = TypeVar("ResultT")
 
 
@@ -78,43 +60,64 @@ def connect(
     quota_share: float = 1.0,
     token_store: TokenStore | None = None,
 ) -> MessageStoreClient:
-    """A client of the store. All clients in a process that were made with the same arguments share login and quota.
+    """Return a client of the message store. Nothing is sent before its first read.
 
-    Nothing is sent before the first read.
+    Clients of one process that were made with equal arguments share one session and one quota.
 
-    :param account_id: `~` for the account of the user who logs in.
+    Example::
+
+        credentials = Credentials("https://platform.ringcentral.com", client_id, client_secret, JwtGrant(jwt))
+        with connect(credentials) as client:
+            batch = client.get_batch("b1")
+
+    :param credentials: server, app and user.
+    :param account_id: `~` (default) for the account of the user who logs in.
+    :param limits: how long to wait, and how often to try; see `TimeLimits` for the defaults.
     :param quota_share: the part of the quota that may be used, above 0 and up to 1 (default). Clients of one user with
-        different shares know of each other only what the service's headers tell, as different programs do.
-    :param token_store: shares the login with other processes too; `None` (default): each process logs in for itself.
+        different shares learn of each other only from the service's headers, as different programs do.
+    :param token_store: shares the session with other processes; `None` (default): each process logs in for itself.
+    :raises InvalidRequest: the account id is empty.
     """
     limits = limits or TimeLimits()
     transport = Transport(credentials.server, quota=_quota_of(credentials, quota_share), limits=limits)
-    login = _login_of(credentials, limits, quota_share, token_store)
-    return MessageStoreClient(transport, login, account_id=account_id)
+    session = _session_of(credentials, limits, quota_share, token_store)
+    return MessageStoreClient(transport, session, account_id=account_id)
 
 
 class MessageStoreClient:
-    """Reads one account's message store. Usable from several threads; close it, or use it in a `with` block.
+    """Reads the message store of one account. Usable by threads. Close it, or use it in a `with` block.
 
-    :param account_id: `~` for the account of the user who logs in.
+    Every read may raise `LoginRefused`, `PermissionDenied` or `InvalidRequest` at once, and `ServiceUnavailable`,
+    `UnexpectedResponse`, `QuotaExceeded` or `SessionEnded` when its retries are used up.
+
+    Example::
+
+        with connect(credentials) as client:
+            yesterday = Window(midnight - timedelta(days=1), midnight)
+            for message in client.iter_messages(yesterday, MessageFilter(direction="Outbound")):
+                print(message.id, message.message_status)
+
+    :param transport: sends the requests.
+    :param session: provides access tokens.
+    :param account_id: `~` (default) for the account of the user who logs in.
     """
 
-    def __init__(self, transport: Transport, login: Login, *, account_id: str = "~") -> None:
-        self._store = f"/restapi/v1.0/account/{_in_path('account_id', account_id)}/a2p-sms"
+    def __init__(self, transport: Transport, session: Session, *, account_id: str = "~") -> None:
+        self._root = f"/restapi/v1.0/account/{_in_path('account_id', account_id)}/a2p-sms"
         self._transport = transport
-        self._login = login
-        login.join()
-        # Also ends the session of a client that was forgotten, when it is collected or the process exits.
-        self.close = weakref.finalize(self, _leave, transport, login)
+        self._session = session
+        session.add_client()
+        # Also ends the session of a client that was not closed, when it is collected or the process exits.
+        self.close = weakref.finalize(self, _close, transport, session)
 
     @property
     def requests(self) -> int:
-        """Requests sent by this client, repeated ones too, logins not."""
+        """Requests that this client sent, retries included, logins not."""
         return self._transport.requests
 
     @property
     def waited(self) -> float:
-        """Seconds that this client's requests waited for quota."""
+        """Seconds in which requests of this client waited for quota."""
         return self._transport.waited
 
     def message_pages(
@@ -122,35 +125,41 @@ class MessageStoreClient:
         window: Window,
         wanted: MessageFilter | None = None,
         *,
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
         concurrency: int = 1,
     ) -> Iterator[Page[Message]]:
-        """Messages created in a window, page by page, with no promise of order.
+        """The messages created in a window, page by page, in no particular order.
 
-        :param per_page: records a page, 1 to 1000.
-        :param on_invalid: `fail` raises for a record that cannot be read, `quarantine` leaves it in the page's rejects.
-        :param concurrency: 1 (default) reads one page after the other. More: where the quota allows several requests in
-            the time that one takes, the window is cut into spans, and so many of them are read at once, or up to twice
-            as many where the quota would not be used otherwise. A span costs one more request at most, and so does the
-            page that shows how to cut.
+        :param per_page: records in a page, 1 to 1000 (default).
+        :param on_invalid: `fail` (default) raises `InvalidRecord` for a record that cannot be read, `quarantine` puts
+            it into the page's rejects.
+        :param concurrency: 1 (default) reads one page after the other. With 2 to 16, where the quota allows several
+            requests in the time that one takes, the window is cut into slices and this many of them are read at once,
+            or up to twice as many if part of the quota would otherwise be unused. A slice costs at most one request
+            more than reading in sequence, and so does the first page, by which the slices are cut.
         """
 
-        def read(span: Window) -> Iterator[Page[Message]]:
-            parameters = {**span.as_parameters(), **(wanted or MessageFilter()).as_parameters()}
-            return self._pages("/messages", parameters, per_page, on_invalid, Message)
+        def read(part: Window) -> Iterator[Page[Message]]:
+            parameters = {**part.as_parameters(), **(wanted or MessageFilter()).as_parameters()}
+            return self._list("/messages", parameters, per_page, on_invalid, Message)
 
         check_concurrency(concurrency)
-        return read(window) if concurrency == 1 else self._at_once(read, window, per_page, concurrency)
+        if concurrency == 1:
+            return read(window)
+        return read_in_slices(read, window, per_page=per_page, count_readers=lambda: self._count_readers(concurrency))
 
     def iter_messages(
-        self, window: Window, wanted: MessageFilter | None = None, *, per_page: int = MOST_PER_PAGE
+        self, window: Window, wanted: MessageFilter | None = None, *, per_page: int = MAX_PER_PAGE
     ) -> Iterator[Message]:
-        """Messages created in a window, one by one; one page is in memory at a time."""
-        return _records(self.message_pages(window, wanted, per_page=per_page))
+        """The messages created in a window, one by one; one page is in memory at a time."""
+        return iter_records(self.message_pages(window, wanted, per_page=per_page))
 
     def get_message(self, message_id: str) -> Message:
-        """One message, with its text."""
+        """A message with its text.
+
+        :raises NotFound: it does not exist.
+        """
         path = f"/messages/{_in_path('message id', message_id)}"
         return self._read(path, {}, lambda body: decode_record(body, Message))
 
@@ -159,26 +168,29 @@ class MessageStoreClient:
         window: Window,
         wanted: BatchFilter | None = None,
         *,
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
     ) -> Iterator[Page[Batch]]:
-        """Batches created in a window, page by page; otherwise as `message_pages`."""
+        """The batches created in a window, page by page. Arguments are those of `message_pages`."""
         parameters = {**window.as_parameters(), **(wanted or BatchFilter()).as_parameters()}
-        return self._pages("/batches", parameters, per_page, on_invalid, Batch)
+        return self._list("/batches", parameters, per_page, on_invalid, Batch)
 
     def iter_batches(
-        self, window: Window, wanted: BatchFilter | None = None, *, per_page: int = MOST_PER_PAGE
+        self, window: Window, wanted: BatchFilter | None = None, *, per_page: int = MAX_PER_PAGE
     ) -> Iterator[Batch]:
-        """Batches created in a window, one by one."""
-        return _records(self.batch_pages(window, wanted, per_page=per_page))
+        """The batches created in a window, one by one."""
+        return iter_records(self.batch_pages(window, wanted, per_page=per_page))
 
     def get_batch(self, batch_id: str) -> Batch:
-        """One batch."""
+        """A batch.
+
+        :raises NotFound: it does not exist.
+        """
         path = f"/batches/{_in_path('batch id', batch_id)}"
         return self._read(path, {}, lambda body: decode_record(body, Batch))
 
     def get_statuses(self, window: Window, wanted: StatusFilter | None = None) -> StatusTotals:
-        """How many messages created in a window have which status, and what they cost."""
+        """How many messages created in a window have each status, and what they cost."""
         parameters = {**window.as_parameters(), **(wanted or StatusFilter()).as_parameters()}
         return self._read("/statuses", parameters, decode_statuses)
 
@@ -186,25 +198,28 @@ class MessageStoreClient:
         self,
         wanted: OptOutFilter | None = None,
         *,
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
     ) -> Iterator[Page[OptOut]]:
-        """Opt-outs of today, page by page; they have no window."""
-        return self._pages("/opt-outs", (wanted or OptOutFilter()).as_parameters(), per_page, on_invalid, OptOut)
+        """The present opt-outs, page by page; they have no window. Arguments are those of `message_pages`."""
+        return self._list("/opt-outs", (wanted or OptOutFilter()).as_parameters(), per_page, on_invalid, OptOut)
 
-    def iter_opt_outs(self, wanted: OptOutFilter | None = None, *, per_page: int = MOST_PER_PAGE) -> Iterator[OptOut]:
-        """Opt-outs of today, one by one."""
-        return _records(self.opt_out_pages(wanted, per_page=per_page))
+    def iter_opt_outs(self, wanted: OptOutFilter | None = None, *, per_page: int = MAX_PER_PAGE) -> Iterator[OptOut]:
+        """The present opt-outs, one by one."""
+        return iter_records(self.opt_out_pages(wanted, per_page=per_page))
 
     def window_of_batch(self, batch_id: str, *, now: datetime | None = None) -> Window:
-        """From the creation of a batch to now: where its messages are.
+        """The window from the creation of a batch to now, in which its messages are.
 
-        Without dates the service would take the last 24 hours, also beside a batch id.
+        Without dates the service would read the last 24 hours only, even with a batch id (RingCentral: dateFrom).
+
+        :param now: aware; the present by default.
+        :raises NotFound: the batch does not exist.
         """
         batch = self.get_batch(batch_id)
         if batch.status != "Completed":
             log.warning(
-                "Batch %s is %s: %s of %s processed. What follows later is not read now.",
+                "Batch %s is %s: %s of %s messages processed. Messages that follow later are not read now.",
                 batch_id, batch.status, batch.processed_count, batch.batch_size,
             )  # fmt: skip
         now = now or datetime.now(UTC)
@@ -218,82 +233,38 @@ class MessageStoreClient:
     ) -> None:
         self.close()
 
-    def _at_once(
-        self, read: Callable[[Window], Iterator[Page[Message]]], window: Window, per_page: int, concurrency: int
-    ) -> Iterator[Page[Message]]:
-        """Read one page; then go on from there, or begin anew in several spans if that is sooner done."""
-        pages = read(window)
-        first = next(pages)
-        readers = self._useful_readers(concurrency)
-        if readers == 1 or window.length < _FEWEST_PAGES_TO_CUT * page_length(window, first, per_page):
-            yield first
-            yield from pages
-            return
-        log.info("Reading %d spans of the window at once.", readers)
-        spans = Spans(window, first, per_page=per_page, readers=readers)
-        yield from read_ahead([spans.pages(read) for _ in range(readers)])
-
-    def _useful_readers(self, concurrency: int) -> int:
-        """As many as the quota has requests for in the time that one takes, and some more, as spans end unevenly."""
-        fitting = self._transport.requests_in_the_time_of_one(UsageGroup.LIGHT)
-        if fitting <= 1 or self._transport.seconds_a_request < _QUICK:
+    def _count_readers(self, concurrency: int) -> int:
+        """As many readers as use up the quota, and some to spare."""
+        sustainable = self._transport.sustainable_concurrency(UsageGroup.LIGHT)
+        if sustainable <= 1 or self._transport.mean_latency < _MIN_LATENCY:
             return 1
-        return math.ceil(min(2 * concurrency, _SPARE_READERS * fitting))
+        return math.ceil(min(2 * concurrency, _SPARE_READERS * sustainable))
 
-    def _pages(
+    def _list(
         self, path: str, parameters: Parameters, per_page: int, on_invalid: OnInvalid, record_type: type[RecordT]
     ) -> Iterator[Page[RecordT]]:
         check_per_page(per_page)
         check_choice("on_invalid", on_invalid, get_args(OnInvalid))
-        pages = self._follow(path, {**parameters, "perPage": per_page}, record_type)
-        return pages if on_invalid == "quarantine" else _without_rejects(pages)
 
-    def _follow(self, path: str, parameters: Parameters, record_type: type[RecordT]) -> Iterator[Page[RecordT]]:
-        """All pages; when a page token expires, again from the first page on, without what was delivered before."""
-        delivered = Delivered()
-        rest: Rest | None = None
-        for restart in itertools.count(1):
-            try:
-                for page in self._follow_once(path, parameters, record_type):
-                    new = rest.of(page) if rest else page
-                    delivered.add(new)
-                    yield new
-            except PageTokenExpired as error:
-                if restart > _MAX_RESTARTS:
-                    raise
-                log.warning("%s Reading again from the first page, restart %d of %d.", error, restart, _MAX_RESTARTS)
-                rest = delivered.rest()
-            else:
-                return
+        def fetch(page_token: str | None) -> Page[RecordT]:
+            token = {} if page_token is None else {"pageToken": page_token}
+            query = {**parameters, "perPage": per_page, **token}
+            return self._read(path, query, lambda body: decode_page(body, record_type))
 
-    def _follow_once(self, path: str, parameters: Parameters, record_type: type[RecordT]) -> Iterator[Page[RecordT]]:
-        asked = dict(parameters)
-        seen: set[str] = set()
-        while True:
-            page = self._read(path, asked, lambda body: decode_page(body, record_type))
-            yield page
-            token = page.next_page_token
-            if token is None:
-                return
-            if token in seen:
-                raise UnexpectedAnswer(
-                    f"{path}: after {len(seen) + 1} pages the service sent a page token for the second time, so its "
-                    "pages go round in a circle. Nothing more was read; run it again."
-                )
-            seen.add(token)
-            asked["pageToken"] = token
+        pages = follow_pages(path, fetch)
+        return pages if on_invalid == "quarantine" else fail_on_rejects(pages)
 
     def _read(self, path: str, parameters: Parameters, decode: Callable[[bytes], ResultT]) -> ResultT:
-        def call(auth: AuthBase) -> ResultT:
-            request = Request("GET", self._store + path, auth, UsageGroup.LIGHT, parameters)
+        def send(auth: AuthBase) -> ResultT:
+            request = Request("GET", self._root + path, auth, UsageGroup.LIGHT, parameters)
 
-            def accept(answer: Answer) -> ResultT:
-                raise_for_refusal(request, answer)
-                return decode(answer.body)
+            def accept(response: Response) -> ResultT:
+                raise_for_refusal(request, response)
+                return decode(response.body)
 
             return self._transport.exchange(request, accept)
 
-        return self._login.with_token(call)
+        return self._session.with_token(send)
 
 
 @functools.cache
@@ -302,28 +273,16 @@ def _quota_of(credentials: Credentials, share: float) -> Quota:  # noqa: ARG001 
 
 
 @functools.cache
-def _login_of(
+def _session_of(
     credentials: Credentials, limits: TimeLimits, quota_share: float, token_store: TokenStore | None
-) -> Login:
+) -> Session:
     transport = Transport(credentials.server, quota=_quota_of(credentials, quota_share), limits=limits)
-    return Login(credentials, transport, store=token_store, renewals=min(MOST_RENEWALS, limits.tries - 1))
+    return Session(credentials, transport, token_store=token_store, max_renewals=min(MAX_RENEWALS, limits.tries - 1))
 
 
-def _without_rejects(pages: Iterator[Page[RecordT]]) -> Iterator[Page[RecordT]]:
-    for page in pages:
-        if page.rejects:
-            raise InvalidRecord(f"{page.rejects[0].reason}. {len(page.rejects)} of its page cannot be read.")
-        yield page
-
-
-def _records(pages: Iterator[Page[RecordT]]) -> Iterator[RecordT]:
-    for page in pages:
-        yield from page.records
-
-
-def _leave(transport: Transport, login: Login) -> None:
+def _close(transport: Transport, session: Session) -> None:
     transport.close()
-    login.leave()
+    session.remove_client()
 
 
 def _in_path(name: str, value: str) -> str:

@@ -1,53 +1,114 @@
-"""What can go wrong between a caller and the message store, as one small tree.
+"""The errors of this package.
 
-Two branches say what a caller should do: a `FinalError` comes back however often the call is repeated, a
-`PassingError` may be gone in a minute. Every message names what was asked, what came back and what to do; none
-holds a credential, a phone number or a text.
+Every error that it raises on purpose is in this tree::
+
+    HvsmsError
+    ├── PermanentError
+    │   ├── InvalidSettings
+    │   ├── LoginRefused
+    │   ├── PermissionDenied
+    │   ├── InvalidRequest
+    │   ├── NotFound
+    │   ├── InvalidRecord
+    │   ├── MissingPackage
+    │   ├── TableMismatch
+    │   ├── ValueDoesNotFit
+    │   ├── UnsuitableDatabase
+    │   ├── LoadRefused
+    │   └── UnusableFolder
+    ├── TransientError
+    │   ├── ConnectionUnavailable
+    │   ├── TokenStoreUnavailable
+    │   ├── ServiceUnavailable
+    │   ├── UnexpectedResponse
+    │   ├── QuotaExceeded
+    │   ├── SessionEnded
+    │   ├── PageTokenExpired
+    │   ├── LoadFailed
+    │   ├── FolderUnavailable
+    │   └── LoadSuperseded
+    └── CommitUnknown
+
+The two branches say whether to repeat a call: a `PermanentError` occurs again until something is changed, a
+`TransientError` may be gone in a minute. Each message says what was asked, what came back and what to do. No message
+contains a credential, a phone number or the text of a message.
 """
 
 from __future__ import annotations
 
 
 class HvsmsError(Exception):
-    """Anything that this package raises on purpose."""
+    """The base of all errors of this package."""
 
 
-class FinalError(HvsmsError):
-    """Repeating the call cannot help: somebody has to change something first."""
+class PermanentError(HvsmsError):
+    """The same call fails again until the settings, the request, the data or a permission is changed."""
 
 
-class InvalidSettings(FinalError):
-    """The connection lacks a field, or holds one that cannot be used."""
+class InvalidSettings(PermanentError):
+    """A field of the connection is missing, or its value cannot be used."""
 
 
-class LoginRefused(FinalError):
-    """The service does not accept the client, the JWT or the user's password."""
+class LoginRefused(PermanentError):
+    """The service rejects the client id or secret, the JWT, or the user's password."""
 
 
-class PermissionDenied(FinalError):
+class PermissionDenied(PermanentError):
     """The app or the user may not read the message store (403)."""
 
 
-class InvalidRequest(FinalError, ValueError):
-    """A parameter is not acceptable: found before the request, or answered with 400."""
+class InvalidRequest(PermanentError, ValueError):
+    """An argument is not acceptable: found before the request is sent, or answered with 400."""
 
 
-class NotFound(FinalError):
-    """There is no such resource (404)."""
+class NotFound(PermanentError):
+    """The message, batch or account does not exist (404)."""
 
 
-class InvalidRecord(FinalError):
-    """A record came back that does not have the documented shape."""
+class InvalidRecord(PermanentError):
+    """A record does not have the documented shape."""
 
 
-class PassingError(HvsmsError):
-    """Trouble that time may cure, left over after the retries made here."""
+class MissingPackage(PermanentError):
+    """An optional package is needed and not installed."""
 
 
-class ServiceUnavailable(PassingError):
-    """The connection was lost or timed out, or the service answered 5xx.
+class TableMismatch(PermanentError):
+    """The target table exists with other columns or another key, or its name is not valid."""
 
-    :param retry_after: seconds that the service asked to wait before the next try, if it did.
+
+class ValueDoesNotFit(PermanentError):
+    """A value is too large for the type of its column."""
+
+
+class UnsuitableDatabase(PermanentError):
+    """The database lacks a property that a load relies on, such as unique keys that are enforced."""
+
+
+class LoadRefused(PermanentError):
+    """The database rejected a statement, and would reject it again."""
+
+
+class UnusableFolder(PermanentError):
+    """The folder cannot be written, listed or cleared until its path or a permission is changed."""
+
+
+class TransientError(HvsmsError):
+    """The call may succeed later. The retries inside this package are used up."""
+
+
+class ConnectionUnavailable(TransientError):
+    """Airflow did not return the connection: it does not exist, or its secrets backend did not answer."""
+
+
+class TokenStoreUnavailable(TransientError):
+    """The token store cannot be read or written. The session is then not shared, and the read goes on."""
+
+
+class ServiceUnavailable(TransientError):
+    """The connection was lost or timed out, or the service answered 408 or 5xx.
+
+    :param retry_after: seconds to wait before the next attempt, if the service named them.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -55,21 +116,37 @@ class ServiceUnavailable(PassingError):
         self.retry_after = retry_after
 
 
-class ConnectionUnavailable(PassingError):
-    """Airflow could not give the connection: it is missing, or what holds it did not answer."""
+class UnexpectedResponse(TransientError):
+    """The response is not the service's JSON: HTML, cut-off JSON, a redirect, or a page token that repeats."""
 
 
-class QuotaExceeded(PassingError):
-    """The service answered 429 for longer than was to be waited."""
+class QuotaExceeded(TransientError):
+    """The quota has no room for the request within the time allowed, or the service answered 429 to every attempt."""
 
 
-class PageTokenExpired(PassingError):
-    """The service no longer knows a page token that it gave (400): the listing has to start again."""
+class SessionEnded(TransientError):
+    """New tokens were refused as well (401): other logins of the same user and app end this session."""
 
 
-class SessionEnded(PassingError):
-    """A new token was refused at once (401): other logins of the same user and app end this one's session."""
+class PageTokenExpired(TransientError):
+    """The service no longer accepts a page token that it issued (400), even after the listing was restarted."""
 
 
-class UnexpectedAnswer(PassingError):
-    """Something other than the service's JSON came back: HTML, cut-off JSON, a redirect, a repeated page token."""
+class LoadFailed(TransientError):
+    """The database could not carry out a statement this time."""
+
+
+class FolderUnavailable(TransientError):
+    """The file system or object store did not answer, or answered with an error of its own."""
+
+
+class LoadSuperseded(TransientError):
+    """Another load of the same folder began later and published its files; the files of this load are discarded."""
+
+
+class CommitUnknown(HvsmsError):
+    """A commit failed in a way that leaves open whether the database carried it out.
+
+    It is in neither branch, as only the caller knows whether a repetition is safe. A load is idempotent, so it raises
+    `LoadFailed` in its place.
+    """

@@ -1,4 +1,4 @@
-"""A forked process starts with locks and connections of its own: the parent's may be in use when it forks."""
+"""Locks, connections and sessions are renewed in a forked process: the parent's may be in use when it forks."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Protocol
 
 
 class ForkAware(Protocol):
-    """Something that threads share, and a forked process must not."""
+    """An object that threads share and a forked process must not use as it is."""
 
     def after_fork(self) -> None:
-        """Begin anew in the child: with new locks, and without what only the parent's threads could end."""
+        """Start again in the child, with new locks and without what belongs to the parent's threads."""
 
 
-_shared: weakref.WeakSet[ForkAware] = weakref.WeakSet()
+_registered: weakref.WeakSet[ForkAware] = weakref.WeakSet()
 
 
 def renew_after_fork(shared: ForkAware) -> None:
-    """Call `after_fork` in each child that this process forks, for as long as the object lives."""
-    _shared.add(shared)
+    """Call `after_fork` in every child that this process forks, for as long as the object lives."""
+    _registered.add(shared)
 
 
 def _renew_all() -> None:
-    for shared in list(_shared):
+    for shared in list(_registered):
         shared.after_fork()
 
 

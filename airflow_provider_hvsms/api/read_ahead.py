@@ -1,4 +1,4 @@
-"""The next items are fetched while this one is used."""
+"""The next items of iterators are fetched in background threads while the current item is used."""
 
 from __future__ import annotations
 
@@ -11,50 +11,55 @@ ItemT = TypeVar("ItemT")
 
 
 def read_ahead(sources: Sequence[Iterator[ItemT]]) -> Generator[ItemT]:
-    """The items of all sources, in the order in which they come; each source is read in a thread of its own.
+    """The items of all sources in the order in which they arrive; each source is read in a thread of its own.
 
-    A source goes on to its next item as soon as the one before was taken, so it is never more than one ahead. An error
-    of one of them is raised here and ends all. When the generator is closed, no source is asked for more.
+    A source fetches its next item once the previous one was taken, so it is at most one item ahead. An error in a
+    source is raised here and ends the iteration. When the generator is closed, no source is read any further.
+
+    Example::
+
+        with closing(read_ahead([client.message_pages(window)])) as pages:
+            for page in pages:
+                load(page)  # the next page is being fetched
     """
-    handover: _Handover[ItemT] = _Handover(len(sources))
+    exchange: _Exchange[ItemT] = _Exchange(len(sources))
     for source in sources:
-        # A daemon, since it may be waiting for quota when nobody wants the item any more.
-        threading.Thread(target=handover.give_all, args=(source,), name="hvsms-read-ahead", daemon=True).start()
+        # A daemon: it may be waiting for quota when the item is no longer needed.
+        threading.Thread(target=exchange.produce, args=(source,), name="hvsms-read-ahead", daemon=True).start()
     try:
-        yield from handover
+        yield from exchange.consume()
     finally:
-        handover.close()
+        exchange.close()
 
 
-class _Handover(Generic[ItemT]):
-    """Takes items from several threads, and gives them to one."""
+class _Exchange(Generic[ItemT]):
+    """Hands items of several producer threads to one consumer. A producer waits until its item is taken."""
 
-    def __init__(self, givers: int) -> None:
+    def __init__(self, producers: int) -> None:
         self._changed = threading.Condition()
         self._items: deque[ItemT] = deque()
-        self._givers = givers
+        self._producers = producers
         self._error: BaseException | None = None
         self._closed = False
 
-    def give_all(self, source: Iterator[ItemT]) -> None:
-        """Give the items of a source, one after the other; wait each time until it was taken."""
+    def produce(self, source: Iterator[ItemT]) -> None:
         try:
             for item in source:
-                if not self._give(item):
+                if not self._put(item):
                     break
-        except BaseException as error:  # it is raised again where the items are taken
+        except BaseException as error:  # raised again in the consumer's thread
             self._error = self._error or error
         finally:
             if isinstance(source, Generator):
                 source.close()
             with self._changed:
-                self._givers -= 1
+                self._producers -= 1
                 self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[ItemT]:
+    def consume(self) -> Iterator[ItemT]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._items or self._error or not self._givers)
+                self._changed.wait_for(lambda: self._items or self._error or not self._producers)
                 if self._error:
                     raise self._error
                 if not self._items:
@@ -69,8 +74,8 @@ class _Handover(Generic[ItemT]):
             self._items.clear()
             self._changed.notify_all()
 
-    def _give(self, item: ItemT) -> bool:
-        """Return whether more is wanted."""
+    def _put(self, item: ItemT) -> bool:
+        """Return whether more items are wanted."""
         with self._changed:
             self._items.append(item)
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""A half-open span of time."""
+"""The time window that is read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from airflow_provider_hvsms.api.errors import InvalidRequest
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """The span `[start, end)` on a record's `creationTime`, both in UTC.
+    """The half-open interval `[start, end)` of a record's `creationTime`.
 
-    The service filters to the millisecond, so both ends are cut down to it: windows that meet still meet, and none
-    overlaps the next.
+    Both ends are converted to UTC and truncated to milliseconds, by which the service filters. Adjacent windows remain
+    adjacent, and do not overlap.
 
-    :raises InvalidRequest: an end has no time zone, or nothing lies between the two.
+    Example::
+
+        day = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC))
+
+    :param start: aware; the first moment that is read.
+    :param end: aware; the first moment that is no longer read.
+    :raises InvalidRequest: an end has no time zone, or the window is empty.
     """
 
     start: datetime
@@ -35,11 +41,11 @@ class Window:
         return self.end - self.start
 
     def as_parameters(self) -> dict[str, str]:
-        """`dateFrom` and `dateTo` as the service reads them."""
-        return {"dateFrom": _on_the_wire(self.start), "dateTo": _on_the_wire(self.end)}
+        """The query parameters `dateFrom` and `dateTo`."""
+        return {"dateFrom": _as_text(self.start), "dateTo": _as_text(self.end)}
 
     def __str__(self) -> str:
-        return f"[{_on_the_wire(self.start)}, {_on_the_wire(self.end)})"
+        return f"[{_as_text(self.start)}, {_as_text(self.end)})"
 
 
 def _to_utc(name: str, moment: datetime) -> datetime:
@@ -50,9 +56,9 @@ def _to_utc(name: str, moment: datetime) -> datetime:
         )
     in_utc = moment.astimezone(UTC)
     milliseconds = in_utc.microsecond // 1000
-    # A plain datetime, also of Airflow's pendulum one, whose differences cannot be divided by plain ones.
+    # Plain datetimes, even where Airflow passes pendulum's: differences of those cannot be divided by plain ones.
     return datetime.combine(in_utc.date(), in_utc.time().replace(microsecond=milliseconds * 1000), UTC)
 
 
-def _on_the_wire(moment: datetime) -> str:
+def _as_text(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

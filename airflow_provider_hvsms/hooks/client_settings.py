@@ -1,4 +1,4 @@
-"""What a connection's fields say about a client."""
+"""The settings of a client, read from the fields of an Airflow connection."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, PasswordGrant
+from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant, PasswordGrant
+from airflow_provider_hvsms.api.auth.shared_session import TokenStore
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
-from airflow_provider_hvsms.api.errors import FinalError, InvalidSettings
-from airflow_provider_hvsms.api.shared_session import TokenStore
+from airflow_provider_hvsms.api.errors import InvalidSettings, PermanentError
 from airflow_provider_hvsms.api.transport import TimeLimits
 
 if TYPE_CHECKING:
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 DEFAULT_SERVER = "https://platform.ringcentral.com"
 
 _MASK = "***"
-"""What Airflow's form shows, and sends back, in place of a secret."""
+"""What Airflow's form shows, and submits, in place of a secret."""
 
-_SAID_YES = frozenset({"true", "yes", "1"})
-_SAID_NO = frozenset({"false", "no", "0", ""})
+_TRUE = frozenset({"true", "yes", "1"})
+_FALSE = frozenset({"false", "no", "0", ""})
 
 
 @dataclasses.dataclass(frozen=True)
 class ClientSettings:
-    """All that a client needs. Settings are equal if the connection says the same.
+    """All that a client needs. Equal connections have equal settings.
 
-    :param token_store: shares the login with other tasks; `None`: each process logs in for itself.
+    :param token_store: shares the session with other tasks; `None`: each process logs in for itself.
     """
 
     hvsms_conn_id: str
@@ -49,18 +49,18 @@ class ClientSettings:
                 quota_share=self.quota_share,
                 token_store=self.token_store,
             )
-        except FinalError as error:
+        except PermanentError as error:
             raise InvalidSettings(f"Connection {self.hvsms_conn_id!r}: {error}") from error
 
 
 def read_settings(
     connection: Connection, hvsms_conn_id: str, *, limits: TimeLimits, token_store: TokenStore | None
 ) -> ClientSettings:
-    """Read the settings from a connection's fields.
+    """Read the settings from the fields of a connection.
 
-    :param limits: what the connection does not say of them.
-    :param token_store: used only if the connection says that its tasks share a session.
-    :raises InvalidSettings: a field is missing, or cannot be used; it and the connection are named.
+    :param limits: time limits and attempts where the connection does not set them.
+    :param token_store: used only if the connection has a shared session.
+    :raises InvalidSettings: a field is missing, or its value cannot be used; the message names it and the connection.
     """
     extra = connection.extra_dejson
     try:
@@ -78,10 +78,10 @@ def read_settings(
                 connect=_seconds(extra, "connect_timeout", TimeLimits.connect),
                 read=_seconds(extra, "read_timeout", TimeLimits.read),
             ),
-            quota_share=_share(extra, "quota_share"),
+            quota_share=_quota_share(extra),
             token_store=token_store if _shares_session(extra) else None,
         )
-    except FinalError as error:
+    except PermanentError as error:
         raise InvalidSettings(f"Connection {hvsms_conn_id!r}: {error}") from error
 
 
@@ -94,7 +94,7 @@ def _server(connection: Connection) -> str:
         return f"{host}:{connection.port}"
     if int(named[1]) != connection.port:
         raise InvalidSettings(
-            f"The host names port {named[1]}, but the connection's port is {connection.port}: leave one of them empty."
+            f"The host contains port {named[1]}, but the port of the connection is {connection.port}: leave one empty."
         )
     return host
 
@@ -107,7 +107,9 @@ def _grant(extra: Mapping[str, Any]) -> JwtGrant | PasswordGrant:
         return PasswordGrant(username, _text(extra, "extension"), user_password)
     if username or user_password:
         missing = "user_password" if username else "username"
-        raise InvalidSettings(f"{missing} is missing in the extra; a login with a password needs both.")
+        raise InvalidSettings(
+            f"{missing} is missing in the extra; a login with a password needs username and user_password."
+        )
     raise InvalidSettings(
         "jwt_token and username are both missing in the extra: fill in jwt_token, or username and user_password."
     )
@@ -116,23 +118,23 @@ def _grant(extra: Mapping[str, Any]) -> JwtGrant | PasswordGrant:
 def _shares_session(extra: Mapping[str, Any]) -> bool:
     """Whether the tasks of the connection share a session.
 
-    The setting was called `share_token` before. That name made Airflow's form take the switch for a secret, and store
-    its mask where nobody had touched it.
+    `share_token` is the former name of this setting. Airflow's form took that name for a secret, and stored a mask for
+    an unchanged switch.
     """
     if _text(extra, "shared_session") or _text(extra, "share_token") == _MASK:
-        return _is_set(extra, "shared_session")
-    return _is_set(extra, "share_token")
+        return _boolean(extra, "shared_session")
+    return _boolean(extra, "share_token")
 
 
 def _secret(extra: Mapping[str, Any], name: str) -> str:
     return _unmasked(_text(extra, name), f"{name} in the extra")
 
 
-def _unmasked(secret: str, what: str) -> str:
+def _unmasked(secret: str, name: str) -> str:
     if secret == _MASK:
         raise InvalidSettings(
-            f"{what} is {_MASK!r}, which Airflow shows in place of a secret: type it again. If only Test says so, fill "
-            "in Server and Port: without them Airflow 3.3.1 sends masks to Test."
+            f"{name} is {_MASK!r}, which Airflow shows in place of a secret: type it again. If only Test says so, fill "
+            "in Server and Port: without them, Airflow 3.3.1 tests the connection with masks for its secrets."
         )
     return secret
 
@@ -155,8 +157,8 @@ def _seconds(extra: Mapping[str, Any], name: str, default: float) -> float:
     return seconds
 
 
-def _share(extra: Mapping[str, Any], name: str) -> float:
-    text = _text(extra, name)
+def _quota_share(extra: Mapping[str, Any]) -> float:
+    text = _text(extra, "quota_share")
     if not text:
         return 1.0
     try:
@@ -165,13 +167,13 @@ def _share(extra: Mapping[str, Any], name: str) -> float:
         share = 0.0
     if not 0 < share <= 1:
         raise InvalidSettings(
-            f"{name} in the extra is {text!r}; it must be a number above 0 and up to 1, such as 0.5 for half the quota."
+            f"quota_share in the extra is {text!r}; it must be a number above 0 and up to 1: 0.5 is half the quota."
         )
     return share
 
 
-def _is_set(extra: Mapping[str, Any], name: str) -> bool:
+def _boolean(extra: Mapping[str, Any], name: str) -> bool:
     text = _text(extra, name).lower()
-    if text not in _SAID_YES | _SAID_NO:
+    if text not in _TRUE | _FALSE:
         raise InvalidSettings(f"{name} in the extra is {text!r}; it must be true or false.")
-    return text in _SAID_YES
+    return text in _TRUE

@@ -1,25 +1,17 @@
-"""Airflow connection -> client of the message store."""
+"""The hook: reads the message store with an Airflow connection."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseHook
+from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_hvsms.api.errors import (
-    ConnectionUnavailable,
-    FinalError,
-    HvsmsError,
-    InvalidRequest,
-    LoginRefused,
-    PermissionDenied,
-)
+from airflow_provider_hvsms.api.errors import HvsmsError, InvalidRequest
 from airflow_provider_hvsms.api.filters import (
-    MOST_PER_PAGE,
+    MAX_PER_PAGE,
     BatchFilter,
     BatchStatus,
     Direction,
@@ -32,10 +24,11 @@ from airflow_provider_hvsms.api.filters import (
 )
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.api.window import Window
-from airflow_provider_hvsms.get_provider_info import get_provider_info
+from airflow_provider_hvsms.hooks import connection_form
 from airflow_provider_hvsms.hooks.client_settings import ClientSettings, read_settings
-from airflow_provider_hvsms.hooks.data_interval import as_moment
-from airflow_provider_hvsms.hooks.shared_token import VariableTokenStore, is_in_task
+from airflow_provider_hvsms.hooks.token_store import VariableTokenStore, is_in_task
+from airflow_provider_hvsms.utils.data_interval import as_utc_datetime
+from airflow_provider_hvsms.utils.failures import explain_missing_connection
 
 if TYPE_CHECKING:
     from airflow_provider_hvsms.api.client import MessageStoreClient
@@ -45,12 +38,20 @@ if TYPE_CHECKING:
 class HvsmsHook(BaseHook):
     """Reads RingCentral's High Volume SMS message store with an Airflow connection.
 
-    All hooks with the same connection in one process share one login and one quota. The hook's own methods keep the
-    session until the hook is dropped or closed.
+    In a task::
 
-    With `shared_session` in the connection's extra, all tasks of the connection share one login, wherever they run:
-    its token is kept in an Airflow Variable. Such a session is not revoked when a task ends. Triggers, the form's Test
-    button and scripts still log in for themselves.
+        hook = HvsmsHook("hvsms_default")
+        yesterday = {"date_from": "2026-11-01T00:00:00Z", "date_to": "2026-11-02T00:00:00Z"}
+        for message in hook.iter_messages(**yesterday, direction="Outbound"):
+            print(message.id, message.message_status)
+
+    All hooks with the same connection in one process share one session and one quota. The methods that read keep the
+    session until the hook is closed or garbage collected. Each of them may raise `ConnectionUnavailable` and
+    `InvalidSettings`, and the errors of `MessageStoreClient`; `api/errors.py` draws their tree.
+
+    With `shared_session` in the connection's extra, all tasks of the connection share one session, on any worker: its
+    token is kept in an Airflow Variable, and is not revoked when a task ends. Triggers, the form's Test button and
+    scripts still log in for themselves.
 
     :param hvsms_conn_id: a connection of type `hvsms`: host = server, login = client id, password = client secret,
         extra = `jwt_token`, or `username`, `extension` and `user_password`; optional `account_id`, `connect_timeout`
@@ -70,7 +71,13 @@ class HvsmsHook(BaseHook):
     def get_conn(self) -> MessageStoreClient:
         """Return a new client, which the caller closes. Nothing is sent before its first read.
 
-        :raises InvalidSettings: the connection lacks a field, or holds one that cannot be used.
+        Example::
+
+            with HvsmsHook().get_conn() as client:
+                batch = client.get_batch("b1")
+
+        :raises ConnectionUnavailable: Airflow does not find the connection.
+        :raises InvalidSettings: a field of the connection is missing, or its value cannot be used.
         """
         return self.client_settings(may_share=is_in_task()).connect()
 
@@ -83,17 +90,20 @@ class HvsmsHook(BaseHook):
         phone_numbers: Sequence[str] = (),
         direction: Direction | None = None,
         view: View = "Simple",
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
     ) -> Iterator[Message]:
-        """Messages created in `[date_from, date_to)`, one by one; one page is in memory at a time.
+        """Iterate over the messages created in `[date_from, date_to)`. One page is in memory at a time.
 
-        :param date_from: aware, or ISO 8601 with a time zone. Only beside a `batch_id` may both dates be left out: the
-            batch is read first then, and its messages from its creation to now.
-        :param batch_id: only those of one batch.
-        :param phone_numbers: only those from or to one of these, at most 15.
-        :param direction: `Inbound` or `Outbound`; both without it.
-        :param view: `Simple`, or `Detailed` for the texts too.
-        :param per_page: records a page, 1 to 1000.
+        :param date_from: start of the window (inclusive), aware, or ISO 8601 with a time zone. With a `batch_id`, both
+            dates may be left out: the window is then from the creation of the batch to now.
+        :param date_to: end of the window (exclusive), likewise.
+        :param batch_id: only messages of this batch.
+        :param phone_numbers: only messages from or to one of these numbers, at most 15, such as `+16505550100`.
+        :param direction: `Inbound` or `Outbound`; `None` (default): both.
+        :param view: `Simple` (default), or `Detailed`, which includes the text of each message.
+        :param per_page: records in a page, 1 to 1,000; the maximum by default, as it takes the fewest requests.
+        :raises InvalidRequest: an argument is not acceptable; raised by the call, before the first message.
+        :raises InvalidRecord: a record does not have the documented shape.
         """
         wanted = MessageFilter(batch_id=batch_id, phone_numbers=phone_numbers, direction=direction, view=view)
         return self._client.iter_messages(self._window(date_from, date_to, batch_id), wanted, per_page=per_page)
@@ -107,19 +117,25 @@ class HvsmsHook(BaseHook):
         phone_numbers: Sequence[str] = (),
         direction: Direction | None = None,
         view: View = "Simple",
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
     ) -> Iterator[Page[Message]]:
-        """The same as `iter_messages`, page by page.
+        """Iterate over the same messages as `iter_messages`, page by page.
 
-        :param on_invalid: `fail` raises for a record that cannot be read, `quarantine` leaves it in the page's rejects.
+        The other arguments are those of `iter_messages`.
+
+        :param on_invalid: `fail` (default) raises `InvalidRecord` for a record that does not have the documented
+            shape; `quarantine` puts it into the `rejects` of its page.
         """
         wanted = MessageFilter(batch_id=batch_id, phone_numbers=phone_numbers, direction=direction, view=view)
         window = self._window(date_from, date_to, batch_id)
         return self._client.message_pages(window, wanted, per_page=per_page, on_invalid=on_invalid)
 
     def get_message(self, message_id: str) -> Message:
-        """One message, with its text."""
+        """Return one message, with its text.
+
+        :raises NotFound: the message does not exist.
+        """
         return self._client.get_message(message_id)
 
     def iter_batches(
@@ -129,18 +145,24 @@ class HvsmsHook(BaseHook):
         date_to: datetime | str,
         from_number: str | None = None,
         statuses: Sequence[BatchStatus] = (),
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
     ) -> Iterator[Batch]:
-        """Batches created in `[date_from, date_to)`, one by one.
+        """Iterate over the batches created in `[date_from, date_to)`.
 
-        :param from_number: only those sent from this number.
-        :param statuses: only those in one of `Queued`, `Processing`, `Sent`, `Completed`.
+        :param date_from: start of the window (inclusive), aware, or ISO 8601 with a time zone.
+        :param date_to: end of the window (exclusive), likewise.
+        :param from_number: only batches sent from this number, such as `+16505550100`.
+        :param statuses: `Queued`, `Processing`, `Sent` or `Completed`; empty (default): batches in any status.
+        :param per_page: records in a page, 1 to 1,000.
         """
         wanted = BatchFilter(from_number=from_number, statuses=statuses)
         return self._client.iter_batches(self._window(date_from, date_to, None), wanted, per_page=per_page)
 
     def get_batch(self, batch_id: str) -> Batch:
-        """One batch."""
+        """Return one batch.
+
+        :raises NotFound: the batch does not exist.
+        """
         return self._client.get_batch(batch_id)
 
     def get_statuses(
@@ -152,7 +174,7 @@ class HvsmsHook(BaseHook):
         phone_numbers: Sequence[str] = (),
         direction: Direction | None = None,
     ) -> StatusTotals:
-        """How many messages created in `[date_from, date_to)` have which status, and what they cost.
+        """Return the number and cost of the messages created in `[date_from, date_to)`, by status.
 
         The arguments are those of `iter_messages`.
         """
@@ -165,114 +187,65 @@ class HvsmsHook(BaseHook):
         from_number: str | None = None,
         to_number: str | None = None,
         status: OptOutStatus = "optout",
-        per_page: int = MOST_PER_PAGE,
+        per_page: int = MAX_PER_PAGE,
     ) -> Iterator[OptOut]:
-        """Who opted out as of today, one by one.
+        """Iterate over the current opt-outs.
 
-        :param from_number: only those from this sender, `*` for any.
-        :param to_number: only this recipient's.
-        :param status: `optout`, `optin` for those who opted in again, or `all`.
+        :param from_number: only opt-outs from this sender; `*` for any.
+        :param to_number: only opt-outs of this recipient.
+        :param status: `optout` (default); `optin` for recipients who opted in again; or `all`.
+        :param per_page: records in a page, 1 to 1,000.
         """
         wanted = OptOutFilter(from_number=from_number, to_number=to_number, status=status)
         return self._client.iter_opt_outs(wanted, per_page=per_page)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Log in and read one page, without waiting for quota; say in words what is wrong, or that nothing is."""
+        """Log in and read one page, without retries or waiting for quota. Returns the success and a message."""
         now = datetime.now(UTC)
         try:
             with self.client_settings(limits=TimeLimits(tries=1, quota=0.0)).connect() as client:
                 next(client.message_pages(Window(now - timedelta(days=1), now), per_page=1))
         except HvsmsError as error:
-            # The form gives the connection an id of its own, which would tell nobody anything.
+            # The form tests the connection under a generated id.
             return False, str(error).removeprefix(f"Connection {self.hvsms_conn_id!r}: ")
         return True, "Logged in, and read the message store."
 
     def close(self) -> None:
-        """End the session that the hook's own methods use, if they did."""
+        """Close the client that the methods of this hook use, if one of them was called."""
         if "_client" in vars(self):
             self._client.close()
             del self._client
 
     def _window(self, date_from: datetime | str | None, date_to: datetime | str | None, batch_id: str | None) -> Window:
         if date_from is not None and date_to is not None:
-            return Window(as_moment("date_from", date_from), as_moment("date_to", date_to))
+            return Window(as_utc_datetime("date_from", date_from), as_utc_datetime("date_to", date_to))
         if date_from is None and date_to is None and batch_id is not None:
             return self._client.window_of_batch(batch_id)
-        raise InvalidRequest("Give both date_from and date_to; only beside a batch_id may both be left out.")
+        raise InvalidRequest("Give both date_from and date_to. Only with a batch_id may both be left out.")
 
     @functools.cached_property
     def _client(self) -> MessageStoreClient:
         return self.get_conn()
 
     def client_settings(self, *, limits: TimeLimits | None = None, may_share: bool = False) -> ClientSettings:
-        """Look the connection up, and read from it what a client needs; nothing further is asked of Airflow then.
+        """Look up the connection, and read the settings of a client from it. A client needs nothing else of Airflow.
 
-        :param limits: how long to wait, as far as the connection does not say it.
-        :param may_share: whether the session may be shared with other tasks, if the connection says so.
+        :param limits: time limits and attempts where the connection does not set them.
+        :param may_share: whether to use a shared session if the connection says so.
         :raises ConnectionUnavailable: Airflow does not find the connection.
-        :raises InvalidSettings: the connection lacks a field, or holds one that cannot be used.
+        :raises InvalidSettings: a field of the connection is missing, or its value cannot be used.
         """
-        with explaining_missing_connection(self.hvsms_conn_id):
+        with explain_missing_connection(self.hvsms_conn_id):
             connection = self.get_connection(self.hvsms_conn_id)
         store = VariableTokenStore(self.hvsms_conn_id) if may_share else None
         return read_settings(connection, self.hvsms_conn_id, limits=limits or TimeLimits(), token_store=store)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """The standard fields of the form, for Airflow before 3.2, which does not read the provider info's."""
-        behaviour = _connection_type()["ui-field-behaviour"]
-        return {name.replace("-", "_"): value for name, value in behaviour.items()}
+        """The standard fields of the connection form, for Airflow before 3.2."""
+        return connection_form.standard_fields()
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """The extra fields of the form, for Airflow before 3.2, which does not read the provider info's."""
-        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
-        from wtforms import BooleanField, PasswordField, StringField
-
-        kinds = {
-            "text": functools.partial(StringField, widget=BS3TextFieldWidget()),
-            "password": functools.partial(PasswordField, widget=BS3PasswordFieldWidget()),
-            "boolean": BooleanField,
-        }
-        return {
-            name: kinds[_kind_of(field["schema"])](field["label"], description=field["description"])
-            for name, field in _connection_type()["conn-fields"].items()
-        }
-
-
-@contextmanager
-def failing_at_once(hvsms_conn_id: str) -> Iterator[None]:
-    """Fail the task without retries for what a retry cannot cure; let passing trouble through to Airflow's retries.
-
-    These errors say all there is to say, so the task log is spared the stack below them.
-    """
-    try:
-        yield
-    except (LoginRefused, PermissionDenied) as error:
-        raise AirflowFailException(f"Connection {hvsms_conn_id!r}: {error}") from None
-    except FinalError as error:
-        raise AirflowFailException(str(error)) from None
-
-
-@contextmanager
-def explaining_missing_connection(conn_id: str) -> Iterator[None]:
-    """Say what it means that Airflow does not find a connection, and leave it to Airflow's retries.
-
-    It is no proof that there is none: Airflow says the same when a secrets backend or its API server fails.
-    """
-    try:
-        yield
-    except AirflowNotFoundException as error:
-        raise ConnectionUnavailable(
-            f"Airflow did not find the connection {conn_id!r} ({error}). Either there is none: create it, or correct "
-            "the connection id. Or a secrets backend or the API server did not answer just now: run it again."
-        ) from error
-
-
-def _connection_type() -> dict[str, Any]:
-    connection_type: dict[str, Any] = get_provider_info()["connection-types"][0]
-    return connection_type
-
-
-def _kind_of(schema: Mapping[str, Any]) -> str:
-    return "boolean" if "boolean" in schema["type"] else schema.get("format", "text")
+        """The extra fields of the connection form, for Airflow before 3.2."""
+        return connection_form.extra_fields()

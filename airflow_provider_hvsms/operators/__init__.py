@@ -1,1 +1,1 @@
-"""Operators with small answers, and what all operators share."""
+"""Operators that return small answers of the message store to XCom."""

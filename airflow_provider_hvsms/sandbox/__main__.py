@@ -1,4 +1,4 @@
-"""The sandbox from the command line: ``python -m airflow_provider_hvsms.sandbox serve``."""
+"""A local message store, for trials and tests."""
 
 from __future__ import annotations
 
@@ -11,24 +11,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Event
 
-from airflow_provider_hvsms.sandbox import Sandbox, Settings
-from airflow_provider_hvsms.sandbox.settings import ALL_RATE_HEADERS, RETRY_HEADER
+from airflow_provider_hvsms.sandbox.demo import run_demo
+from airflow_provider_hvsms.sandbox.sandbox import Sandbox
+from airflow_provider_hvsms.sandbox.settings import ALL_RATE_HEADERS, RETRY_HEADER, Settings
 
 _DEFAULTS = Settings(port=8080, live_batches=3)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status."""
+    """Run a command and return its exit status."""
     given = _parser().parse_args(arguments)
-    if given.command == "demo":
-        return _demo()
-    return _serve(_settings(given))
-
-
-def _demo() -> int:
-    from airflow_provider_hvsms.sandbox.demo import run_demo
-
-    return run_demo()
+    return run_demo() if given.command == "demo" else _serve(_settings(given))
 
 
 def _serve(settings: Settings) -> int:
@@ -52,11 +45,13 @@ def _greeting(sandbox: Sandbox) -> str:
     settings = sandbox.settings
     return (
         f"The message store listens on {sandbox.url}\n"
-        f"History: {settings.messages} messages of the {settings.days} days before {settings.end}.\n"
-        f"Limits: {settings.light} reads and {settings.auth} logins in {settings.window:g} s.\n"
-        f"Password login: {settings.username} extension {settings.extension} password {settings.password}\n\n"
+        f"Data: {settings.messages:,} messages of the {settings.days} days before {settings.end}\n"
+        f"Quota: {settings.light} reads and {settings.auth} OAuth requests in {settings.window:g} s\n"
+        f"User for a password login: {settings.username}, extension {settings.extension}, "
+        f"password {settings.password}\n\n"
+        "Add the Airflow connection:\n\n"
         f"airflow connections add hvsms_default --conn-json '{json.dumps(sandbox.airflow_connection)}'\n\n"
-        "Ctrl-C ends it."
+        "Press Ctrl-C to stop."
     )
 
 
@@ -72,17 +67,12 @@ def _settings(given: argparse.Namespace) -> Settings:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_hvsms.sandbox", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser(
-        "serve",
-        help="serve a message store on 127.0.0.1",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    commands.add_parser("demo", help="run the whole story on a local message store")
+    serve = commands.add_parser("serve", help="serve the message store on 127.0.0.1")
+    commands.add_parser("demo", help="load three days into SQLite with Airflow, and print a table")
     _add_data(serve)
     _add_limits(serve)
     for name, text in _CREDENTIALS.items():
-        option = f"--{name.replace('_', '-')}"
-        serve.add_argument(option, dest=name, default=getattr(_DEFAULTS, name), type=_text, metavar="TEXT", help=text)
+        _add(serve, name, _text, text, metavar="TEXT")
     return parser
 
 
@@ -93,83 +83,99 @@ _CREDENTIALS = {
     "username": "phone number of the user",
     "extension": "extension of the user",
     "password": "password of the user",
-    "account_id": "id of the account, beside ~",
+    "account_id": "id of the account, as an alternative to ~",
 }
 
 
 def _add_data(serve: argparse.ArgumentParser) -> None:
-    _add(serve, "port", _port, "port; 0 takes a free one")
-    _add(serve, "messages", _whole(0), "messages in the history")
-    _add(serve, "days", _whole(1), "length of the history in days")
-    _add(serve, "seed", _whole(0), "the same seed gives the same history")
+    _add(serve, "port", _port, "port; 0 selects a free one")
+    _add(serve, "messages", _integer(0), "messages in the history")
+    _add(serve, "days", _integer(1), "length of the history in days")
+    _add(serve, "seed", _integer(0), "the same seed gives the same history")
     _add(
         serve,
         "end",
-        _moment,
-        "end of the history, ISO 8601 with a time zone; by default a UTC midnight, such that all messages have settled",
+        _aware_datetime,
+        "end of the history, ISO 8601 with a time zone; by default the last UTC midnight before which all messages "
+        "have settled",
+        metavar="TIME",
     )
-    serve.add_argument("--written-ahead", action="store_true", help="write the messages once, not for each page")
-    _add(serve, "opt_outs", _whole(0), "opt-out records")
-    _add(serve, "live_batches", _whole(0), "batches that start now and make progress over some minutes")
+    serve.add_argument(
+        "--prerendered", action="store_true", help="write the JSON of the history at the start, for benchmarks"
+    )
+    _add(serve, "opt_outs", _integer(0), "number of opt-outs")
+    _add(serve, "live_batches", _integer(0), "batches that start now and complete within minutes")
 
 
 def _add_limits(serve: argparse.ArgumentParser) -> None:
-    _add(serve, "latency", _seconds(zero=True), "seconds that every answer is held back")
-    _add(serve, "light", _whole(1), "reads that are allowed in a window")
-    _add(serve, "auth", _whole(1), "token requests that are allowed in a window")
-    _add(serve, "window", _seconds(), "length of the sliding window in seconds")
-    _add(serve, "penalty", _seconds(zero=True), "seconds that a client is kept out after it went past a limit")
-    _add(serve, "token_ttl", _whole(1), "life of an access token in seconds")
-    _add(serve, "page_token_ttl", _seconds(), "life of a page token in seconds; by default for ever")
-    serve.add_argument("--no-rate-headers", action="store_true", help="send no X-Rate-Limit headers")
-    serve.add_argument("--named-errors", action="store_true", help="errors have a name at the top, their code nested")
-    serve.add_argument("--no-gzip", action="store_true", help="compress no answer")
-    _add(serve, "page_shift", int, "messages of a page that come again on the next; below zero: that come on neither")
+    _add(serve, "latency", _seconds(zero=True), "delay of every response in seconds")
+    _add(serve, "light", _integer(1), "requests to the message store that are allowed in a quota window")
+    _add(serve, "auth", _integer(1), "OAuth requests that are allowed in a quota window")
+    _add(serve, "window", _seconds(), "length of the sliding quota window in seconds")
+    _add(serve, "penalty", _seconds(zero=True), "seconds for which a client is refused after it exceeds a limit")
+    _add(serve, "token_ttl", _integer(1), "lifetime of an access token in seconds")
+    _add(serve, "page_token_ttl", _seconds(), "lifetime of a page token in seconds; by default it does not expire")
+    serve.add_argument("--no-rate-headers", action="store_true", help="do not send the X-Rate-Limit headers")
+    serve.add_argument(
+        "--named-errors", action="store_true", help="errors have a name at the top and their code nested"
+    )
+    serve.add_argument("--no-gzip", action="store_true", help="do not compress responses")
+    _add(
+        serve,
+        "page_shift",
+        int,
+        "messages of a page that are repeated on the next one; negative: that are missing from both",
+    )
 
 
-def _add(serve: argparse.ArgumentParser, name: str, read: Callable[[str], object], text: str) -> None:
-    option = f"--{name.replace('_', '-')}"
-    serve.add_argument(option, dest=name, default=getattr(_DEFAULTS, name), type=read, metavar="N", help=text)
+def _add(
+    serve: argparse.ArgumentParser, name: str, parse: Callable[[str], object], text: str, metavar: str = "N"
+) -> None:
+    default = getattr(_DEFAULTS, name)
+    text = text if default is None else f"{text} (default: {default})"
+    serve.add_argument(
+        f"--{name.replace('_', '-')}", dest=name, default=default, type=parse, metavar=metavar, help=text
+    )
 
 
-def _whole(least: int) -> Callable[[str], int]:
-    def whole(value: str) -> int:
-        if not value.lstrip("-").isdecimal() or int(value) < least:
-            raise argparse.ArgumentTypeError(f"{value!r} is not a whole number of at least {least}.")
+def _integer(minimum: int) -> Callable[[str], int]:
+    def integer(value: str) -> int:
+        if not value.lstrip("-").isdecimal() or int(value) < minimum:
+            raise argparse.ArgumentTypeError(f"{value!r} is not an integer of at least {minimum}.")
         return int(value)
 
-    return whole
+    return integer
 
 
 def _port(value: str) -> int:
-    port = _whole(0)(value)
+    port = _integer(0)(value)
     if port > 65_535:
-        raise argparse.ArgumentTypeError(f"{value!r} is not a port: those end at 65535.")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a port: the highest is 65535.")
     return port
 
 
 def _seconds(zero: bool = False) -> Callable[[str], float]:
     def seconds(value: str) -> float:
-        wanted = "at least zero" if zero else "above zero"
         try:
             number = float(value)
         except ValueError:
             number = math.nan
         if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
-            raise argparse.ArgumentTypeError(f"{value!r} is not a number of seconds {wanted}.")
+            expected = "at least zero" if zero else "above zero"
+            raise argparse.ArgumentTypeError(f"{value!r} is not a number of seconds {expected}.")
         return number
 
     return seconds
 
 
-def _moment(value: str) -> datetime:
+def _aware_datetime(value: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(value)
+        result = datetime.fromisoformat(value)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{value!r} is not an ISO 8601 date and time.") from None
-    if moment.tzinfo is None:
+    if result.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{value!r} needs a time zone, such as Z or +02:00.")
-    return moment
+    return result
 
 
 def _text(value: str) -> str:

@@ -1,1 +1,1 @@
-"""Waiting for batches."""
+"""Sensors that wait for batches. `hvsms.py` has them, `base.py` what they share."""

@@ -1,1 +1,4 @@
-"""Where rows go. Nothing in this package imports an operator."""
+"""Where rows go: `sql/` writes tables, `files/` writes folders. It imports no operator.
+
+Start at `schema.py`: it lists each resource's columns.
+"""

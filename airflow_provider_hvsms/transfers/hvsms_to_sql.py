@@ -2,99 +2,196 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseHook
-from airflow.providers.common.sql.hooks.sql import DbApiHook
-
-from airflow_provider_hvsms.api.errors import InvalidSettings
-from airflow_provider_hvsms.api.filters import check_id
-from airflow_provider_hvsms.hooks.arguments import checking_early, is_known
-from airflow_provider_hvsms.hooks.hvsms import explaining_missing_connection
-from airflow_provider_hvsms.sinks.sql import SqlSink, open_table
+from airflow_provider_hvsms.api.filters import MAX_PER_PAGE, BatchStatus, Direction, OnInvalid, OptOutStatus, View
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
-from airflow_provider_hvsms.transfers.resources import (
-    BatchesTransfer,
-    MessagesTransfer,
-    OptOutsTransfer,
-    StatusesTransfer,
+from airflow_provider_hvsms.transfers.extracts import (
+    DEFAULT_CONCURRENCY,
+    BatchesExtract,
+    MessagesExtract,
+    OptOutsExtract,
+    StatusesExtract,
 )
+from airflow_provider_hvsms.transfers.targets import TableTarget
+from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, keep, takes
 
 
-class HvsmsToSqlOperator(HvsmsTransferOperator):
-    """Writes rows into a table by upsert, all of them or none.
-
-    The table is created if it is missing. The same window again, or two overlapping ones at once, give the same
-    table: of two states of a record the newer one stays, and a row that did not change is not touched, so that
-    `loaded_at` tells when this state of a row was loaded. Times are UTC. With `on_invalid="quarantine"`, records that
-    cannot be read go to `<table>_rejects` in the same transaction.
-
-    :param sql_conn_id: a connection whose hook is a common-sql hook.
-    :param table: the table's name, or `schema.table`.
-    """
-
-    template_fields: Sequence[str] = ("sql_conn_id", "table")
-
-    def __init__(self, *, sql_conn_id: str, table: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sql_conn_id = sql_conn_id
-        self.table = table
-        with checking_early(self):
-            if is_known(table):
-                check_id("table", table)
-
-    def open_sink(self) -> AbstractContextManager[SqlSink]:
-        check_id("table", self.table)
-        return open_table(self._sql_hook(), self.table, self.layout, with_rejects=self.on_invalid == "quarantine")
-
-    def _sql_hook(self) -> DbApiHook:
-        with explaining_missing_connection(self.sql_conn_id):
-            hook = BaseHook.get_hook(self.sql_conn_id)
-        if not isinstance(hook, DbApiHook):
-            raise InvalidSettings(
-                f"Connection {self.sql_conn_id!r} gives a {type(hook).__name__}, which is no common-sql hook: "
-                "name a database's connection in sql_conn_id."
-            )
-        return hook
-
-
-class HvsmsMessagesToSqlOperator(MessagesTransfer, HvsmsToSqlOperator):
+@takes(TableTarget, MessagesExtract)
+class HvsmsMessagesToSqlOperator(HvsmsTransferOperator):
     """Loads the messages created in a window into a table.
 
     Columns: `id` (key), `batch_id`, `direction`, `from_number`, `to_number` (several joined by commas),
     `message_status`, `error_code`, `segment_count`, `cost`, `creation_time`, `last_modified_time`, `text` (kept when a
-    `Simple` read has none), `loaded_at`.
+    `Simple` read has none), `loaded_at`::
+
+        HvsmsMessagesToSqlOperator(
+            task_id="load_messages",
+            sql_conn_id="warehouse",
+            table="hvsms_messages",
+            lookback=timedelta(days=1),
+        )
     """
 
-    template_fields: Sequence[str] = (*MessagesTransfer.template_fields, *HvsmsToSqlOperator.template_fields)
+    extract = MessagesExtract
+    target = TableTarget
+
+    def __init__(
+        self,
+        *,
+        sql_conn_id: str,
+        table: str,
+        date_from: datetime | str | None = None,
+        date_to: datetime | str | None = None,
+        window: timedelta | None = None,
+        lookback: timedelta | None = None,
+        batch_id: str | Mapping[str, Any] | NotGiven | None = NOT_GIVEN,
+        phone_numbers: Sequence[str] | str = (),
+        direction: Direction | str | None = None,
+        view: View | str = "Simple",
+        per_page: int = MAX_PER_PAGE,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        hvsms_conn_id: str = HvsmsHook.default_conn_name,
+        on_invalid: OnInvalid = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
+        extract = MessagesExtract(
+            date_from=date_from,
+            date_to=date_to,
+            window=window,
+            lookback=lookback,
+            batch_id=batch_id,
+            phone_numbers=phone_numbers,
+            direction=direction,
+            view=view,
+            per_page=per_page,
+            concurrency=concurrency,
+        )
+        keep(self, extract)
 
 
-class HvsmsBatchesToSqlOperator(BatchesTransfer, HvsmsToSqlOperator):
+@takes(TableTarget, BatchesExtract)
+class HvsmsBatchesToSqlOperator(HvsmsTransferOperator):
     """Loads the batches created in a window into a table.
 
     Columns: `id` (key), `from_number`, `batch_size`, `processed_count`, `status`, `rejected_count`, `rejected` (JSON),
-    `cost`, `creation_time`, `last_modified_time`, `loaded_at`.
+    `cost`, `creation_time`, `last_modified_time`, `loaded_at`::
+
+        HvsmsBatchesToSqlOperator(task_id="load_batches", sql_conn_id="warehouse", table="hvsms_batches")
     """
 
-    template_fields: Sequence[str] = (*BatchesTransfer.template_fields, *HvsmsToSqlOperator.template_fields)
+    extract = BatchesExtract
+    target = TableTarget
+
+    def __init__(
+        self,
+        *,
+        sql_conn_id: str,
+        table: str,
+        date_from: datetime | str | None = None,
+        date_to: datetime | str | None = None,
+        window: timedelta | None = None,
+        lookback: timedelta | None = None,
+        from_number: str | None = None,
+        statuses: Sequence[BatchStatus] | str = (),
+        per_page: int = MAX_PER_PAGE,
+        hvsms_conn_id: str = HvsmsHook.default_conn_name,
+        on_invalid: OnInvalid = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
+        extract = BatchesExtract(
+            date_from=date_from,
+            date_to=date_to,
+            window=window,
+            lookback=lookback,
+            from_number=from_number,
+            statuses=statuses,
+            per_page=per_page,
+        )
+        keep(self, extract)
 
 
-class HvsmsStatusesToSqlOperator(StatusesTransfer, HvsmsToSqlOperator):
+@takes(TableTarget, StatusesExtract)
+class HvsmsStatusesToSqlOperator(HvsmsTransferOperator):
     """Loads how many messages of a window or batch have which status into a table, one row for each status.
 
     Columns: `window_start`, `window_end`, `batch_id`, `direction`, `phone_numbers`, `status` (these six are the key,
-    empty where a filter is not used), `count`, `cost`, `error_code_counts` (JSON), `loaded_at`.
+    empty where a filter is not used), `count`, `cost`, `error_code_counts` (JSON), `loaded_at`::
+
+        HvsmsStatusesToSqlOperator(task_id="load_statuses", sql_conn_id="warehouse", table="hvsms_statuses")
     """
 
-    template_fields: Sequence[str] = (*StatusesTransfer.template_fields, *HvsmsToSqlOperator.template_fields)
+    extract = StatusesExtract
+    target = TableTarget
+
+    def __init__(
+        self,
+        *,
+        sql_conn_id: str,
+        table: str,
+        date_from: datetime | str | None = None,
+        date_to: datetime | str | None = None,
+        window: timedelta | None = None,
+        lookback: timedelta | None = None,
+        batch_id: str | Mapping[str, Any] | NotGiven | None = NOT_GIVEN,
+        phone_numbers: Sequence[str] | str = (),
+        direction: Direction | str | None = None,
+        hvsms_conn_id: str = HvsmsHook.default_conn_name,
+        on_invalid: OnInvalid = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
+        extract = StatusesExtract(
+            date_from=date_from,
+            date_to=date_to,
+            window=window,
+            lookback=lookback,
+            batch_id=batch_id,
+            phone_numbers=phone_numbers,
+            direction=direction,
+        )
+        keep(self, extract)
 
 
-class HvsmsOptOutsToSqlOperator(OptOutsTransfer, HvsmsToSqlOperator):
-    """Loads opt-outs into a table.
+@takes(TableTarget, OptOutsExtract)
+class HvsmsOptOutsToSqlOperator(HvsmsTransferOperator):
+    """Loads opt-outs as they are today into a table.
 
-    Columns: `from_number`, `to_number` (these two are the key), `status`, `source`, `loaded_at`.
+    Columns: `from_number`, `to_number` (these two are the key), `status`, `source`, `loaded_at`::
+
+        HvsmsOptOutsToSqlOperator(task_id="load_opt_outs", sql_conn_id="warehouse", table="hvsms_opt_outs")
     """
 
-    template_fields: Sequence[str] = (*OptOutsTransfer.template_fields, *HvsmsToSqlOperator.template_fields)
+    extract = OptOutsExtract
+    target = TableTarget
+
+    def __init__(
+        self,
+        *,
+        sql_conn_id: str,
+        table: str,
+        from_number: str | None = None,
+        to_number: str | None = None,
+        status: OptOutStatus | str = "all",
+        per_page: int = MAX_PER_PAGE,
+        hvsms_conn_id: str = HvsmsHook.default_conn_name,
+        on_invalid: OnInvalid = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
+        extract = OptOutsExtract(
+            from_number=from_number,
+            to_number=to_number,
+            status=status,
+            per_page=per_page,
+        )
+        keep(self, extract)

@@ -1,4 +1,4 @@
-"""A server that gives just the answers that a test wrote, for what the sandbox does not say."""
+"""A server with canned responses, for responses that the sandbox does not send."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOGIN = {"access_token": "token", "token_type": "bearer", "expires_in": 3600}
 
 @dataclasses.dataclass(frozen=True)
 class Canned:
-    """One answer: text is HTML, anything else becomes JSON."""
+    """A response: text is sent as HTML, any other body as JSON."""
 
     body: Any
     status: int = 200
@@ -33,12 +33,12 @@ class Canned:
 
 
 Respond = Callable[[str], Canned]
-"""From the path with its query to the answer; a login is answered without asking."""
+"""Maps a path with its query to the response. Logins have their own."""
 
 
 @contextmanager
 def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Canned(LOGIN)) -> Iterator[str]:
-    """The address of a server that answers reads with `respond`."""
+    """Run a server that responds to reads with `respond`, and return its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -51,7 +51,7 @@ def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Can
             self._send(login() if self.path.endswith("/token") else Canned({}))
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
-            """Tests read logs."""
+            """Keep the output of the tests free of requests."""
 
         def _send(self, canned: Canned) -> None:
             body = canned.as_bytes()
@@ -76,7 +76,7 @@ def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Can
 
 @contextmanager
 def refusing_server() -> Iterator[str]:
-    """An address that refuses connections, and that nobody else gets meanwhile."""
+    """The URL of a port that refuses connections, and that no other process can take meanwhile."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -84,15 +84,15 @@ def refusing_server() -> Iterator[str]:
 
 @contextmanager
 def login_only_server() -> Iterator[str]:
-    """An address that answers one login, and from before this answer on refuses connections."""
+    """The URL of a port that responds to one login, and refuses connections before it has responded."""
     with socket.socket() as silent, socket.socket() as listener:
-        for one in (silent, listener):
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        for socket_ in (silent, listener):
+            socket_.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         silent.bind(("127.0.0.1", 0))
         listener.bind(silent.getsockname())
         listener.listen()
 
-        def answer_one() -> None:
+        def respond_once() -> None:
             connection, _ = listener.accept()
             listener.close()
             body = Canned(LOGIN).as_bytes()
@@ -103,5 +103,5 @@ def login_only_server() -> Iterator[str]:
                 request.read(int(headers["Content-Length"]))
                 connection.sendall(f"{head}{len(body)}\r\n\r\n".encode() + body)
 
-        Thread(target=answer_one, daemon=True).start()
+        Thread(target=respond_once, daemon=True).start()
         yield f"http://127.0.0.1:{silent.getsockname()[1]}"

@@ -1,19 +1,23 @@
-"""Clients of a sandbox whose clock, and the sandbox's, is the test's own."""
+"""Clients of a sandbox, on a clock that the test moves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from airflow_provider_hvsms.api.auth import Credentials, JwtGrant, Login, PasswordGrant
+from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant, PasswordGrant
+from airflow_provider_hvsms.api.auth.session import Session
 from airflow_provider_hvsms.api.client import MessageStoreClient
-from airflow_provider_hvsms.api.quota import Quota
+from airflow_provider_hvsms.api.quota.quota import Quota
 from airflow_provider_hvsms.api.transport import TimeLimits, Transport
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Sandbox
-from tests.conftest import ManualClock
+from airflow_provider_hvsms.sandbox.data.records import Message
+from tests.support.clock import ManualClock
+from tests.support.history import stored_between
 
 MakeClient = Callable[..., MessageStoreClient]
 
@@ -29,9 +33,17 @@ def whole_history(sandbox: Sandbox) -> Window:
     return Window(end - timedelta(days=sandbox.settings.days), end)
 
 
+def stored(sandbox: Sandbox, window: Window) -> list[Message]:
+    return stored_between(sandbox, window.start, window.end)
+
+
+def ids(records: Iterable[Any]) -> list[str]:
+    return sorted(str(record.id) for record in records)
+
+
 @pytest.fixture
 def make_client(clock: ManualClock) -> Iterator[MakeClient]:
-    """Makes clients with a login and a quota of their own, all on the manual clock."""
+    """Makes clients, each with its own session and quota, all on the manual clock."""
     made: list[MessageStoreClient] = []
 
     def make(
@@ -47,10 +59,10 @@ def make_client(clock: ManualClock) -> Iterator[MakeClient]:
             given.server, given.client_id, client_secret or given.client_secret, grant or given.grant
         )
         quota = Quota(clock=clock, sleep=clock.sleep)
-        login_transport = Transport(credentials.server, quota=quota, limits=limits, sleep=clock.sleep)
-        login = Login(credentials, login_transport, clock=clock, sleep=clock.sleep)
+        session_transport = Transport(credentials.server, quota=quota, limits=limits, sleep=clock.sleep)
+        session = Session(credentials, session_transport, clock=clock, sleep=clock.sleep)
         transport = Transport(credentials.server, quota=quota, limits=limits, sleep=clock.sleep)
-        made.append(MessageStoreClient(transport, login, account_id=account_id))
+        made.append(MessageStoreClient(transport, session, account_id=account_id))
         return made[-1]
 
     yield make

@@ -1,4 +1,4 @@
-"""Filters are checked before anything is asked."""
+"""Filters are checked before a request is sent."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from airflow_provider_hvsms.api.filters import BatchFilter, MessageFilter, check
         ({"phone_numbers": ["['+16505550100'", "'+16505550101']"]}, "text of a list"),
     ],
 )
-def test_a_value_that_cannot_be_meant_is_refused_and_named(arguments: dict[str, Any], named: str) -> None:
+def test_an_invalid_value_is_refused_and_named(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidRequest, match=named):
         MessageFilter(**arguments)
 
 
-def test_a_refusal_of_phone_numbers_does_not_show_them() -> None:
+def test_an_error_about_phone_numbers_does_not_show_them() -> None:
     with pytest.raises(InvalidRequest) as refusal:
         MessageFilter(phone_numbers=["+14155550177", ""])
     assert "0177" not in str(refusal.value)
@@ -46,7 +46,7 @@ def test_a_page_size_outside_1_to_1000_is_refused(per_page: Any) -> None:
         check_per_page(per_page)
 
 
-def test_no_list_is_as_good_as_an_empty_one() -> None:
+def test_none_equals_an_empty_list() -> None:
     everything: dict[str, Any] = {"phone_numbers": None}
     assert MessageFilter(**everything) == MessageFilter()
     everything = {"statuses": None}

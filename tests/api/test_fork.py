@@ -1,4 +1,4 @@
-"""A process that is forked while requests are under way can read for itself."""
+"""A process that is forked while requests are in flight can read."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from operator import attrgetter
 import pytest
 
 from airflow_provider_hvsms.api.client import MessageStoreClient, connect
-from airflow_provider_hvsms.api.quota import UsageGroup
+from airflow_provider_hvsms.api.quota.quota import UsageGroup
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
 from tests.api.conftest import credentials_of
+from tests.support.waiting import wait_for
 
-SECONDS = 20
+TIMEOUT = 20
 
 
 def succeeds_in_a_fork(work: Callable[[], object]) -> bool:
-    """Run something in a forked process, which is killed if it hangs."""
+    """Call `work` in a forked process, which is killed if it hangs, and return whether it raised nothing."""
     child = os.fork()
     if child == 0:
-        signal.alarm(SECONDS)
+        signal.alarm(TIMEOUT)
         try:
             work()
         except BaseException:
@@ -35,66 +36,63 @@ def read_one(sandbox: Sandbox, client: MessageStoreClient) -> None:
     client.get_message(str(sandbox.store.messages[0].id))
 
 
-def use_all(sandbox: Sandbox, client: MessageStoreClient) -> None:
-    """Read, with another client of the same login too."""
+def read_with_two_clients(sandbox: Sandbox, client: MessageStoreClient) -> None:
     read_one(sandbox, client)
     with connect(credentials_of(sandbox)) as another:
         read_one(sandbox, another)
 
 
-def test_a_fork_while_a_request_is_under_way_leaves_the_child_free_to_read(sandbox: Sandbox) -> None:
+def test_a_child_forked_while_a_request_is_in_flight_can_read(sandbox: Sandbox) -> None:
     with connect(credentials_of(sandbox)) as client:
         read_one(sandbox, client)
         sandbox.faults.add(Fault.slow(2), path="/messages")
-        under_way = threading.Thread(target=read_one, args=(sandbox, client))
-        under_way.start()
-        while sandbox.faults.pending:
-            pass
+        in_flight = threading.Thread(target=read_one, args=(sandbox, client))
+        in_flight.start()
+        wait_for(lambda: not sandbox.faults.pending)
         assert succeeds_in_a_fork(lambda: read_one(sandbox, client))
-        under_way.join()
+        in_flight.join()
 
 
 @pytest.mark.parametrize(
     "lock",
     [
-        "_login._renewing",
-        "_login._counting",
-        "_login._transport._counting",
+        "_session._token_lock",
+        "_session._clients_lock",
+        "_session._transport._counting",
         "_transport._counting",
         "_transport._quota._changed",
     ],
 )
-def test_a_fork_while_another_thread_holds_a_lock_leaves_the_child_free_to_read(sandbox: Sandbox, lock: str) -> None:
-    held, may_go_on = threading.Event(), threading.Event()
+def test_a_child_forked_while_another_thread_holds_a_lock_can_read(sandbox: Sandbox, lock: str) -> None:
+    held, may_continue = threading.Event(), threading.Event()
 
     def hold() -> None:
         with attrgetter(lock)(client):
             held.set()
-            may_go_on.wait()
+            may_continue.wait()
 
     with connect(credentials_of(sandbox)) as client:
         holder = threading.Thread(target=hold)
         holder.start()
         held.wait()
         try:
-            assert succeeds_in_a_fork(lambda: use_all(sandbox, client))
+            assert succeeds_in_a_fork(lambda: read_with_two_clients(sandbox, client))
         finally:
-            may_go_on.set()
+            may_continue.set()
             holder.join()
 
 
-def test_a_fork_while_a_thread_logs_in_leaves_the_child_free_to_read(sandbox: Sandbox) -> None:
+def test_a_child_forked_while_a_thread_logs_in_can_read(sandbox: Sandbox) -> None:
     with connect(credentials_of(sandbox)) as client:
         sandbox.faults.add(Fault.slow(2), path="/token")
-        under_way = threading.Thread(target=read_one, args=(sandbox, client))
-        under_way.start()
-        while sandbox.faults.pending:
-            pass
+        in_flight = threading.Thread(target=read_one, args=(sandbox, client))
+        in_flight.start()
+        wait_for(lambda: not sandbox.faults.pending)
         assert succeeds_in_a_fork(lambda: read_one(sandbox, client))
-        under_way.join()
+        in_flight.join()
 
 
-def test_a_forked_process_leaves_the_session_of_its_parent_alone(sandbox: Sandbox) -> None:
+def test_a_child_does_not_revoke_the_session_of_its_parent(sandbox: Sandbox) -> None:
     with connect(credentials_of(sandbox)) as client:
         read_one(sandbox, client)
         assert succeeds_in_a_fork(client.close)
@@ -102,9 +100,9 @@ def test_a_forked_process_leaves_the_session_of_its_parent_alone(sandbox: Sandbo
         assert (sum(sandbox.counters.logins.values()), sandbox.counters.revokes) == (1, 0)
 
 
-def test_a_penalty_holds_for_forked_processes_too(sandbox: Sandbox) -> None:
+def test_a_penalty_also_applies_in_a_child(sandbox: Sandbox) -> None:
     with connect(credentials_of(sandbox)) as client:
         quota = client._transport._quota
-        with quota.turn(UsageGroup.LIGHT) as turn:
-            turn.answered(429, {"Retry-After": "60"})
+        with quota.permit(UsageGroup.LIGHT) as permit:
+            permit.answered(429, {"Retry-After": "60"})
         assert not succeeds_in_a_fork(lambda: os._exit(0 if quota.has_room(UsageGroup.LIGHT) else 1))

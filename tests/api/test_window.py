@@ -1,4 +1,4 @@
-"""A window is a half-open span in UTC."""
+"""A window is a half-open interval in UTC."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def test_the_ends_are_sent_in_utc_with_milliseconds() -> None:
     assert window.as_parameters() == {"dateFrom": "2026-11-01T12:00:00.000Z", "dateTo": "2026-11-02T12:00:00.123Z"}
 
 
-def test_windows_that_meet_still_meet_when_cut_to_milliseconds() -> None:
+def test_adjacent_windows_remain_adjacent_when_truncated() -> None:
     between = NOON + timedelta(hours=1, microseconds=1_999)
     before, after = Window(NOON, between), Window(between, NOON + timedelta(hours=2))
     assert before.end == after.start
 
 
-def test_an_end_before_the_start_is_refused_with_both_named() -> None:
+def test_an_end_before_the_start_is_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"2026-11-01T12.*2026-11-01T11"):
         Window(NOON, NOON - timedelta(hours=1))
 
@@ -43,7 +43,7 @@ def test_a_date_without_a_time_zone_is_refused_and_named(side: str) -> None:
         Window(ends["date_from"], ends["date_to"])
 
 
-def test_the_ends_are_plain_datetimes_also_where_airflow_gives_its_own() -> None:
+def test_pendulum_datetimes_become_plain_ones() -> None:
     window = Window(pendulum.datetime(2026, 11, 1), pendulum.datetime(2026, 11, 2))
     assert (type(window.start), type(window.end), type(window.length)) == (datetime, datetime, timedelta)
     assert window.length / timedelta(hours=1) == 24

@@ -20,12 +20,13 @@ import msgspec
 import requests
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_hvsms.api.auth import Credentials, JwtGrant
+from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant
 from airflow_provider_hvsms.api.client import connect
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
-from airflow_provider_hvsms.sinks.files import open_files
-from airflow_provider_hvsms.sinks.rows import MESSAGES
+from airflow_provider_hvsms.sinks.files.registry import FORMATS
+from airflow_provider_hvsms.sinks.files.sink import open_files
+from airflow_provider_hvsms.sinks.schema import MESSAGES
 
 FEW, MANY = 30_000, 300_000
 """Messages."""
@@ -36,7 +37,6 @@ RUNS = 2
 """The faster one counts: the other was disturbed."""
 ALLOWED_RATIO = 2.0
 ALLOWED_MEBIBYTES = 40
-FORMATS = ("jsonl", "csv", "parquet")
 
 
 class RawPage(msgspec.Struct):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.benchmarks.load_bench import Bench, LoadFailed, Measured, tell
+from tests.benchmarks.load_bench import Bench, LoadFailed, Measured, report
 from tests.benchmarks.load_databases import OPENERS
 from tests.benchmarks.load_store import Store, serving
 
@@ -35,7 +35,7 @@ WAYS = {
 REMARKS = {
     "duckdb": "`insert_rows(replace=True)` is not supported: its `REPLACE INTO` is not DuckDB's.",
 }
-MOST_MESSAGES = {
+MAX_MESSAGES = {
     ("postgresql", "dlt"): 100_000,
     ("postgresql", "flat_dlt"): 100_000,
     ("sqlite", "dlt"): 100_000,
@@ -105,14 +105,14 @@ def _race(bench: Bench, store: Store) -> Race:
         try:
             one = _load(bench, store, way)
         except LoadFailed as error:
-            tell(f"{bench.database} {way} failed: {error}")
+            report(f"{bench.database} {way} failed: {error}")
             continue
         measured[way] = max(one, measured.get(way, one), key=lambda run: run.speed)
     return Race(bench.database, measured)
 
 
 def _load(bench: Bench, store: Store, way: str) -> Measured:
-    most = MOST_MESSAGES.get((bench.database, way), store.messages)
+    most = MAX_MESSAGES.get((bench.database, way), store.messages)
     if most >= store.messages:
         return bench.load(store, way)
     with serving(most) as smaller:
@@ -147,9 +147,9 @@ def _print_table(races: list[Race]) -> None:
 
 def _judge_requests(what: str, measured: Measured, pages: int) -> Iterator[bool]:
     asked = measured.asked
-    allowed = pages if asked.spans == 1 else pages + asked.spans
+    allowed = pages if asked.slices == 1 else pages + asked.slices
     yield _judge(
-        f"{what}: {asked.pages} requests for {pages} pages, read in spans: {asked.spans}",
+        f"{what}: {asked.pages} requests for {pages} pages, read in slices: {asked.slices}",
         asked.pages <= allowed,
         f"{allowed} allowed",
     )

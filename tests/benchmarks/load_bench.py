@@ -58,7 +58,7 @@ class Bench:
             raise LoadFailed(f"{rows:,} rows are in the table instead of {store.messages:,}.")
         database.drop()
         measured = Measured(load, asked, rows)
-        tell(f"{self.database} {way}: {rows:,} rows, {load.seconds:.2f} s, {load.mebibytes:.0f} MiB, {asked}")
+        report(f"{self.database} {way}: {rows:,} rows, {load.seconds:.2f} s, {load.mebibytes:.0f} MiB, {asked}")
         return measured
 
     @staticmethod
@@ -79,6 +79,6 @@ class Bench:
         return Load(*json.loads(run.stdout.splitlines()[-1]))
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Say how it goes, beside the results."""
     print(line, file=sys.stderr, flush=True)

@@ -94,7 +94,7 @@ def _count_in_postgresql(host: str, name: str, schema: str | None) -> int:
 
 
 def _count_in_sqlite(path: Path, schema: str | None) -> int:
-    # dlt keeps a schema in a file of its own, beside the one that it was told.
+    # dlt keeps a schema in a file of its own, beside the one that is configured.
     file = path if schema is None else path.with_name(f"{path.stem}__{schema}{path.suffix}")
     connection = sqlite3.connect(file)
     try:

@@ -1,4 +1,4 @@
-"""The message store of the load benchmarks: a process of its own, whose pages lie ready."""
+"""The message store of the load benchmarks: a process of its own, whose pages are prerendered."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ UNLIMITED = 1_000_000
 class Counters(NamedTuple):
     """What the store was asked.
 
-    :param spans: lists of messages of which the first page was asked for.
+    :param slices: lists of messages of which the first page was requested.
     """
 
     pages: int
-    spans: int
+    slices: int
     logins: int
     refusals: int
 
@@ -58,8 +58,8 @@ def serving(messages: int, **settings: float) -> Iterator[Store]:
     """Serve so many messages, all of them between `START` and `END`."""
     options: dict[str, Any] = {"port": 0, "light": UNLIMITED, "auth": UNLIMITED, "days": DAYS, "end": END.isoformat()}
     options |= {"messages": messages, **settings}
-    command = [sys.executable, "-u", "-m", "airflow_provider_hvsms.sandbox", "serve", "--written-ahead", "--no-gzip"]
-    command += [f"--{name}={value}" for name, value in options.items()]
+    command = [sys.executable, "-u", "-m", "airflow_provider_hvsms.sandbox", "serve", "--prerendered", "--no-gzip"]
+    command += [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow_provider_hvsms.api.auth import Credentials, JwtGrant
+from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant
 from airflow_provider_hvsms.api.client import connect
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Sandbox, Settings

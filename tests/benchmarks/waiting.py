@@ -95,7 +95,7 @@ async def _wait(url: str, count: int) -> Result:
     from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchTrigger
 
     HvsmsHook().get_conn().close()  # what a triggerer has imported long before
-    # A full collection of all that Airflow imports takes 0.1 s, whoever brings it about; it is not what is measured.
+    # A full collection of all that Airflow imports takes 0.1 s, whatever starts it; it is not what is measured.
     gc.collect()
     gc.freeze()
     first = time.time() + QUIET + count / 50

@@ -16,7 +16,7 @@ from tests.dags.conftest import RunExample, latest_result
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A store with a day of exactly 5,000 messages, and nothing before it."""
+    """A store with a day of exactly 5,000 messages, and none before it."""
     with Sandbox(Settings(messages=5_000, days=1, light=10_000, auth=1_000)) as sandbox:
         yield sandbox
 

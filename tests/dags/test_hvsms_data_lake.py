@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox
 from tests.dags.conftest import RunExample
-from tests.history import last_day, stored_between
+from tests.support.history import last_day, stored_between
 
 
 def test_a_day_of_messages_is_written_as_parquet(

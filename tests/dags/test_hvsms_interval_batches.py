@@ -7,7 +7,7 @@ from typing import Any
 from airflow_provider_hvsms.sandbox import Sandbox
 from tests.conftest import Warehouse
 from tests.dags.conftest import RunExample
-from tests.history import last_day, stored_between
+from tests.support.history import last_day, stored_between
 
 
 def test_the_days_batches_are_waited_for_and_its_messages_loaded(

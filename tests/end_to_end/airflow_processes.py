@@ -21,7 +21,7 @@ import requests
 
 from tests.end_to_end import session_keeper
 from tests.end_to_end.session_keeper import SessionKeeper
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -107,7 +107,7 @@ class RunningAirflow:
         self._processes[component] = process
 
     def kill(self, component: str) -> None:
-        """Let a component and all its children end at once, as by `kill -9`."""
+        """Kill a component and all its children, as by `kill -9`."""
         self._end(component, session_keeper.kill)
 
     def stop(self, component: str) -> None:
@@ -157,11 +157,13 @@ class RunningAirflow:
 
         That can take five seconds more. A task that was resumed before would be taken for one that died.
         """
-        heard = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id},"
-        self.wait_until(
-            lambda: self.task_states(dag_id, run_id).get(task_id) == "deferred" and heard in self.log_of("scheduler"),
-            120, f"{task_id} of {run_id} is deferred",
-        )  # fmt: skip
+        finished = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id},"
+
+        def is_deferred() -> bool:
+            state = self.task_states(dag_id, run_id).get(task_id)
+            return state == "deferred" and finished in self.log_of("scheduler")
+
+        self.wait_until(is_deferred, 120, f"{task_id} of {run_id} is deferred")
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         path = f"{_run(dag_id, run_id)}/taskInstances/{quote(task_id)}/xcomEntries/{quote(key)}"
@@ -177,7 +179,7 @@ class RunningAirflow:
         return events
 
     def asset_state(self, name: str) -> dict[str, Any]:
-        """What the state store of an asset holds; nothing before Airflow 3.3."""
+        """What the state store of an asset holds; empty before Airflow 3.3."""
         if not KEEPS_PLACE:
             return {}
         [asset] = [one for one in self._call("GET", "assets?limit=100")["assets"] if one["name"] == name]
@@ -185,7 +187,7 @@ class RunningAirflow:
         return {entry["key"]: entry["value"] for entry in entries}
 
     def is_healthy(self) -> bool:
-        """Whether the API server answers and has heard of all other components lately."""
+        """Whether the API server answers and has a recent heartbeat of all other components."""
         try:
             health = self._call("GET", "monitor/health")
         except requests.ConnectionError:

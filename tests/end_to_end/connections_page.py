@@ -23,7 +23,7 @@ ARGUMENTS = (
     "--headless=new", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--window-size=1300,1900",
 )  # fmt: skip
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ class ConnectionsPage:
 
     def _wait(self, attempt: Callable[[], T]) -> T:
         """Repeat what a page that is still changing does not allow yet."""
-        waiting = WebDriverWait(self._driver, PATIENCE, 0.1, ignored_exceptions=[WebDriverException])
+        waiting = WebDriverWait(self._driver, TIMEOUT, 0.1, ignored_exceptions=[WebDriverException])
         return waiting.until(lambda _: attempt())
 
 

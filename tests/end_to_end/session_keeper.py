@@ -20,7 +20,7 @@ GRACE = 3.0
 
 
 class SessionKeeper:
-    """Answers for the sessions that it is told of until it is closed, or until this process is no more."""
+    """Ends the sessions that were added to it when it is closed, or when this process dies."""
 
     def __enter__(self) -> SessionKeeper:
         self._keeper = subprocess.Popen(
@@ -52,7 +52,7 @@ def end(sessions: Collection[int]) -> None:
 
 
 def kill(sessions: Collection[int]) -> None:
-    """Let every process of these sessions end at once, as it does when a machine goes down."""
+    """Kill every process of these sessions, as a machine that goes down does."""
     while running := members_of(sessions):
         for process in running:
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -36,7 +36,7 @@ def airflow_connections(store: Sandbox) -> dict[str, Any]:
         "wrong_jwt": {**right, "extra": {"jwt_token": "x.y.z"}},
         "wrong_host": {**right, "host": "http://127.0.0.1", "port": 1},
         "masked": {**right, "extra": {"jwt_token": "***"}},
-        "untouched_before": {**right, "extra": {**extra, "share_token": "***"}},
+        "unchanged_before": {**right, "extra": {**extra, "share_token": "***"}},
     }
 
 
@@ -71,9 +71,7 @@ def fill_in(page: ConnectionsPage, store: Sandbox, conn_id: str) -> None:
     page.fill_in("jwt_token", connection["extra"]["jwt_token"])
 
 
-def test_a_connection_that_was_typed_into_the_form_works_and_shows_no_secret_again(
-    page: ConnectionsPage, store: Sandbox
-) -> None:
+def test_a_connection_entered_in_the_form_works_and_masks_its_secrets(page: ConnectionsPage, store: Sandbox) -> None:
     fill_in(page, store, "typed")
     page.save()
     assert page.test("typed") == SUCCESS
@@ -92,15 +90,15 @@ def test_a_connection_that_is_saved_again_keeps_its_masked_secrets(page: Connect
     assert page.test("edited") == SUCCESS
 
 
-def test_a_switch_that_nobody_touched_is_off_and_stays_off(page: ConnectionsPage, store: Sandbox) -> None:
-    fill_in(page, store, "untouched")
+def test_an_unchanged_switch_is_off_and_stays_off(page: ConnectionsPage, store: Sandbox) -> None:
+    fill_in(page, store, "unchanged")
     assert not page.is_on("shared_session")
     page.save()
-    page.edit("untouched")
+    page.edit("unchanged")
     assert not page.is_on("shared_session")
 
 
-def test_a_switch_that_was_turned_on_stays_on_until_it_is_turned_off(page: ConnectionsPage, store: Sandbox) -> None:
+def test_a_switch_keeps_its_state(page: ConnectionsPage, store: Sandbox) -> None:
     fill_in(page, store, "switched")
     for turned_on in (True, False):
         page.flip("shared_session")
@@ -111,22 +109,22 @@ def test_a_switch_that_was_turned_on_stays_on_until_it_is_turned_off(page: Conne
 
 
 @pytest.mark.parametrize(
-    ("conn_id", "said"),
+    ("conn_id", "message"),
     [
         ("wrong_secret", "the client id (the connection's login) or the client secret (its password) is wrong"),
         ("wrong_jwt", "jwt_token in the connection's extra is not valid for this app"),
-        ("wrong_host", "no whole answer from http://127.0.0.1:1: "),
+        ("wrong_host", "no complete response from http://127.0.0.1:1: "),
         ("masked", "jwt_token in the extra is '***'"),
     ],
 )
-def test_the_test_button_says_what_is_wrong_with_a_saved_connection(
-    page: ConnectionsPage, conn_id: str, said: str
+def test_the_test_button_reports_what_is_wrong_with_a_saved_connection(
+    page: ConnectionsPage, conn_id: str, message: str
 ) -> None:
     title, text = page.test(conn_id)
     assert title == FAILED
-    assert said in text
+    assert message in text
 
 
-@pytest.mark.parametrize("conn_id", ["right", "untouched_before"])
-def test_the_test_button_says_that_a_saved_connection_is_right(page: ConnectionsPage, conn_id: str) -> None:
+@pytest.mark.parametrize("conn_id", ["right", "unchanged_before"])
+def test_the_test_button_reports_success_for_a_saved_connection(page: ConnectionsPage, conn_id: str) -> None:
     assert page.test(conn_id) == SUCCESS

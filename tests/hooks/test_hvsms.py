@@ -1,4 +1,4 @@
-"""An Airflow connection becomes a client, and what is wrong with it is said in its own words."""
+"""The hook reads with an Airflow connection, and names the field of a connection that cannot be used."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_single_message_is_read(sandbox: Sandbox, hvsms_connection: Connection
     assert HvsmsHook().get_message(str(expected.id)).text == expected.text
 
 
-def test_a_hook_logs_in_once_for_all_its_reads(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+def test_a_hook_logs_in_once_for_all_reads(sandbox: Sandbox, hvsms_connection: Connection) -> None:
     hook = HvsmsHook()
     for message in sandbox.store.messages[:5]:
         hook.get_message(str(message.id))
@@ -67,7 +67,7 @@ def test_arguments_are_checked_at_the_call(sandbox: Sandbox, hvsms_connection: C
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "message"),
     [
         ({"extra": {}}, "jwt_token and username are both missing"),
         ({"extra": {"jwt_token": "", "username": None}}, "jwt_token and username are both missing"),
@@ -85,18 +85,18 @@ def test_arguments_are_checked_at_the_call(sandbox: Sandbox, hvsms_connection: C
         ({"password": "***"}, r"client secret is '\*\*\*'.*type it again"),
         ({"extra": {"jwt_token": "***"}}, r"jwt_token .*'\*\*\*'.*type it again"),
         ({"extra": {"username": "+15550100000", "user_password": "***"}}, r"user_password .*'\*\*\*'"),
-        ({"host": "https://example.com:8443", "port": 443}, "names port 8443, .* port is 443"),
+        ({"host": "https://example.com:8443", "port": 443}, "contains port 8443, .* is 443"),
         ({"extra": {"jwt_token": "a.b.c", "quota_share": "half"}}, "quota_share .*'half'.*above 0 and up to 1"),
         ({"extra": {"jwt_token": "a.b.c", "quota_share": 0}}, "quota_share .*'0'"),
         ({"extra": {"jwt_token": "a.b.c", "quota_share": 1.5}}, "quota_share .*'1.5'"),
         ({"extra": {"jwt_token": "a.b.c", "quota_share": "nan"}}, "quota_share .*'nan'"),
     ],
 )
-def test_a_field_that_is_missing_or_wrong_is_named_with_the_connection(
-    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, changes: Connection, complaint: str
+def test_a_missing_or_invalid_field_is_named_with_the_connection(
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, changes: Connection, message: str
 ) -> None:
     hook = connect_with(monkeypatch, hvsms_connection, **changes)
-    with pytest.raises(InvalidSettings, match=f"Connection 'hvsms_default': .*{complaint}"):
+    with pytest.raises(InvalidSettings, match=f"Connection 'hvsms_default': .*{message}"):
         hook.get_conn()
 
 
@@ -105,21 +105,19 @@ def test_the_default_server_is_ringcentral(hvsms_connection: Connection, monkeyp
     assert client._transport._server == "https://platform.ringcentral.com"
 
 
-def test_the_port_of_https_need_not_be_said_and_makes_no_other_server(
-    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_port_of_https_is_omitted(hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     hook = connect_with(monkeypatch, hvsms_connection, host="", port=443)
     assert hook.client_settings().credentials.server == "https://platform.ringcentral.com"
 
 
-def test_a_port_may_be_said_in_the_host_and_in_the_port(
+def test_the_host_and_the_port_field_may_both_contain_the_port(
     sandbox: Sandbox, hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = int(sandbox.url.rpartition(":")[2])
     assert connect_with(monkeypatch, hvsms_connection, host=sandbox.url, port=port).test_connection()[0]
 
 
-def test_a_port_of_the_connection_counts(
+def test_the_port_field_is_used(
     sandbox: Sandbox, hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, _, port = sandbox.url.rpartition(":")
@@ -127,16 +125,16 @@ def test_a_port_of_the_connection_counts(
 
 
 @pytest.mark.parametrize(
-    ("said", "shares"),
+    ("value", "shares"),
     [
         (True, True), ("true", True), ("1", True), ("yes", True),
         (False, False), ("False", False), ("0", False), ("NO", False), ("", False), (None, False),
     ],
 )  # fmt: skip
-def test_shared_session_may_be_said_in_the_ways_of_json_and_of_forms(
-    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, said: object, shares: bool
+def test_shared_session_accepts_the_values_of_json_and_of_forms(
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, value: object, shares: bool
 ) -> None:
-    extra = {**hvsms_connection["extra"], "shared_session": said}
+    extra = {**hvsms_connection["extra"], "shared_session": value}
     settings = connect_with(monkeypatch, hvsms_connection, extra=extra).client_settings(may_share=True)
     assert (settings.token_store is not None) is shares
 
@@ -152,7 +150,7 @@ def test_shared_session_may_be_said_in_the_ways_of_json_and_of_forms(
         ({"share_token": False, "shared_session": True}, True),
     ],
 )
-def test_the_earlier_name_of_shared_session_counts_where_the_new_one_is_not_set(
+def test_the_former_name_of_shared_session_is_used_if_the_new_one_is_not_set(
     hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, switches: dict[str, object], shares: bool
 ) -> None:
     extra = {**hvsms_connection["extra"], **switches}
@@ -160,7 +158,7 @@ def test_the_earlier_name_of_shared_session_counts_where_the_new_one_is_not_set(
     assert (settings.token_store is not None) is shares
 
 
-def test_the_mask_that_a_form_stored_for_an_untouched_switch_does_not_turn_it_on(
+def test_a_mask_that_a_form_stored_for_an_unchanged_switch_means_off(
     hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extra = {**hvsms_connection["extra"], "share_token": "***"}
@@ -168,53 +166,53 @@ def test_the_mask_that_a_form_stored_for_an_untouched_switch_does_not_turn_it_on
     assert settings.token_store is None
 
 
-def test_a_quota_share_leaves_the_rest_of_the_quota_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quota_share_limits_the_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(Settings(messages=100, days=1, light=20, window=2, auth=1_000)) as sandbox:
         connection = sandbox.airflow_connection
         extra = {**connection["extra"], "quota_share": "0.5"}
         hook = connect_with(monkeypatch, connection, extra=extra)
         for message in sandbox.store.messages[:15]:
             hook.get_message(str(message.id))
-        assert sandbox.counters.most_in_window <= 10
+        assert sandbox.counters.max_in_quota_window <= 10
 
 
-def test_the_test_button_says_that_all_is_well(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+def test_the_test_button_reports_success(sandbox: Sandbox, hvsms_connection: Connection) -> None:
     assert HvsmsHook().test_connection() == (True, "Logged in, and read the message store.")
     assert (sandbox.counters.reads, sandbox.counters.revokes) == (1, 1)
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "message"),
     [
         ({"password": "wrong"}, "client secret"),
         ({"extra": {"jwt_token": "x.y.z"}}, "jwt_token"),
         ({"extra": {}}, "both missing"),
-        ({"host": "http://127.0.0.1:1"}, "no whole answer from http://127.0.0.1:1: "),
+        ({"host": "http://127.0.0.1:1"}, "no complete response from http://127.0.0.1:1: "),
         ({"host": "http://127.0.0.1:1"}, "check the connection's host"),
     ],
 )
-def test_the_test_button_says_in_words_what_is_wrong(
-    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, changes: Connection, complaint: str
+def test_the_test_button_reports_what_is_wrong(
+    hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch, changes: Connection, message: str
 ) -> None:
-    worked, message = connect_with(monkeypatch, hvsms_connection, **changes).test_connection()
+    worked, reported = connect_with(monkeypatch, hvsms_connection, **changes).test_connection()
     assert not worked
-    assert complaint in message
+    assert message in reported
 
 
-def test_the_test_button_does_not_name_the_id_that_airflow_made_up_for_it(
+def test_the_test_button_omits_the_generated_connection_id(
     hvsms_connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, message = connect_with(monkeypatch, hvsms_connection, password="").test_connection()
     assert message == "The client secret is missing: set the connection's password."
 
 
-def test_the_test_button_says_that_the_permission_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_test_button_reports_a_missing_permission(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(Settings(messages=1, permission=False)) as sandbox:
         worked, message = connect_with(monkeypatch, sandbox.airflow_connection).test_connection()
     assert (worked, "A2PSMS" in message) == (False, True)
 
 
-def test_the_test_button_does_not_try_for_minutes(sandbox: Sandbox, hvsms_connection: Connection) -> None:
+def test_the_test_button_does_not_retry(sandbox: Sandbox, hvsms_connection: Connection) -> None:
     sandbox.faults.add(Fault.server_error(503), times=None)
     assert not HvsmsHook().test_connection()[0]
     assert sandbox.counters.answers[503] == 1
@@ -229,13 +227,13 @@ def test_the_test_button_does_not_wait_for_the_end_of_a_penalty(sandbox: Sandbox
     assert sandbox.counters.answers[429] == 1
 
 
-def test_the_test_button_does_not_log_in_again_and_again_when_its_token_is_refused(
+def test_the_test_button_logs_in_once_when_its_token_is_rejected(
     sandbox: Sandbox, hvsms_connection: Connection
 ) -> None:
     sandbox.faults.add(Fault.unauthorized(), times=None, path="/messages")
     worked, message = HvsmsHook().test_connection()
     assert not worked
-    assert re.search("401 .*token just issued was refused: about five sessions", message)
+    assert re.search("401 .*Rejected tokens: 1. The service keeps about five sessions", message)
     assert (sum(sandbox.counters.logins.values()), sandbox.counters.reads) == (1, 1)
 
 
@@ -246,13 +244,11 @@ def test_dates_may_be_iso_8601_with_a_time_zone(sandbox: Sandbox, hvsms_connecti
 
 
 @pytest.mark.parametrize("date", ["2026-11-01T00:00:00", "yesterday", 7, "0001-01-01T00:00:00+05:00"])
-def test_a_date_that_cannot_be_used_is_refused_in_words(
-    sandbox: Sandbox, hvsms_connection: Connection, date: Any
-) -> None:
+def test_an_invalid_date_is_named(sandbox: Sandbox, hvsms_connection: Connection, date: Any) -> None:
     with pytest.raises(InvalidRequest, match="date_from .*(has no time zone|no date and time|outside the years)"):
         HvsmsHook().get_statuses(date_from=date, date_to="2026-11-02T00:00:00Z")
 
 
-def test_a_connection_that_airflow_does_not_find_may_be_there_the_next_time(airflow_database: None) -> None:
-    with pytest.raises(ConnectionUnavailable, match="'nowhere'.*create it.*secrets backend.*run it again"):
+def test_a_missing_connection_is_a_transient_error(airflow_database: None) -> None:
+    with pytest.raises(ConnectionUnavailable, match="'nowhere'.*create it.*secrets backend.*try again"):
         HvsmsHook("nowhere").get_conn()

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.operators.hvsms import HvsmsGetStatusesOperator, HvsmsListBatchesOperator
 from airflow_provider_hvsms.sandbox import Sandbox
-from tests.history import DAY, last_day, stored_between
+from tests.support.history import DAY, last_day, stored_between
 
 
 def get_statuses(**arguments: Any) -> HvsmsGetStatusesOperator:
@@ -121,7 +121,7 @@ def test_a_batch_id_that_is_the_text_of_a_summary_is_refused_in_words(
 ) -> None:
     task = get_statuses(batch_id="{{ ti.xcom_pull('batches') }}")
     task.batch_id = rendered
-    with pytest.raises(AirflowFailException, match=r"batch_id is .*(\.expand|must name one)"):
+    with pytest.raises(AirflowFailException, match=r"batch_id is .*(\.expand|is not an id)"):
         task.execute(context)
 
 
@@ -149,12 +149,12 @@ def test_a_filter_of_batches_that_is_no_text_is_refused_in_words(arguments: dict
         list_batches(**arguments)
 
 
-@pytest.mark.parametrize("nothing", ["", None])
+@pytest.mark.parametrize("empty", ["", None])
 def test_a_mapped_task_without_a_batch_id_fails_at_once(
-    sandbox: Sandbox, context: Any, airflow_database: None, nothing: Any
+    sandbox: Sandbox, context: Any, airflow_database: None, empty: Any
 ) -> None:
     with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-        mapped = HvsmsGetStatusesOperator.partial(task_id="statuses").expand(batch_id=[nothing])
-    task = mapped.unmap({"batch_id": nothing})
+        mapped = HvsmsGetStatusesOperator.partial(task_id="statuses").expand(batch_id=[empty])
+    task = mapped.unmap({"batch_id": empty})
     with pytest.raises(AirflowFailException, match="batch_id is .*rendered to nothing"):
         task.execute(context)

@@ -1,4 +1,4 @@
-"""A sandbox with a clock that stands still, and a client that is as plain as can be."""
+"""A sandbox whose clock stands still, and a minimal client."""
 
 from __future__ import annotations
 
@@ -15,23 +15,12 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
+from tests.support.clock import ManualClock
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
 BASE = "/restapi/v1.0/account/~/a2p-sms"
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-
-
-@dataclass
-class ManualClock:
-    """Seconds since the epoch that pass only when they are told to."""
-
-    now: float = (END + timedelta(hours=12)).timestamp()
-
-    def __call__(self) -> float:
-        return self.now
-
-    def at(self, moment: datetime) -> None:
-        self.now = moment.timestamp()
+STARTED = (END + timedelta(hours=12)).timestamp()
 
 
 @dataclass
@@ -45,7 +34,7 @@ class Reply:
 
     @property
     def codes(self) -> tuple[int, str, str | None]:
-        """Status, error code, and the parameter that is named first."""
+        """Status, error code, and the first parameter that is named."""
         content = self.json()
         return self.status, content["errorCode"], content["errors"][0].get("parameterName")
 
@@ -62,9 +51,9 @@ class Client:
 
     def send(self, method: str, target: str, body: str | None = None, headers: dict[str, str] | None = None) -> Reply:
         self.connection.request(method, target, body, headers or {})
-        answer = self.connection.getresponse()
-        names = {name.lower(): value for name, value in answer.getheaders()}
-        return Reply(answer.status, names, answer.read())
+        response = self.connection.getresponse()
+        names = {name.lower(): value for name, value in response.getheaders()}
+        return Reply(response.status, names, response.read())
 
     def read(self, path: str, query: Any = (), method: str = "GET") -> Reply:
         headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
@@ -94,7 +83,7 @@ Opener = Callable[..., Client]
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return ManualClock()
+    return ManualClock(STARTED)
 
 
 @pytest.fixture
@@ -103,8 +92,16 @@ def open_client(clock: ManualClock) -> Iterator[Opener]:
     with ExitStack() as stack:
 
         def start(**settings: Any) -> Client:
-            plain = {"messages": 300, "days": 2, "seed": 7, "end": END, "light": 100_000, "auth": 1000, "opt_outs": 50}
-            client = Client(stack.enter_context(Sandbox(Settings(**{**plain, **settings}), clock=clock)))
+            defaults = {
+                "messages": 300,
+                "days": 2,
+                "seed": 7,
+                "end": END,
+                "light": 100_000,
+                "auth": 1000,
+                "opt_outs": 50,
+            }
+            client = Client(stack.enter_context(Sandbox(Settings(**{**defaults, **settings}), clock=clock)))
             stack.callback(client.connection.close)
             client.token = client.login().json()["access_token"]
             return client
@@ -119,8 +116,8 @@ def client(open_client: Opener) -> Client:
 
 @pytest.fixture(scope="module")
 def big() -> Iterator[Client]:
-    """One sandbox of 3,000 messages for all tests of a file that only read; its query covers the whole history."""
-    clock = ManualClock()
+    """A sandbox of 3,000 messages that is shared by tests that only read; ``everything`` covers the whole history."""
+    clock = ManualClock(STARTED)
     settings = Settings(messages=3000, days=3, seed=11, end=END, light=1_000_000, auth=1000, opt_outs=400)
     with Sandbox(settings, clock=clock) as sandbox:
         client = Client(sandbox)

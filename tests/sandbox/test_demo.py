@@ -1,4 +1,4 @@
-"""The demo tells the whole story, and leaves two files and nothing else."""
+"""The demo loads three days, prints them, and leaves two files."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""Sensors wait in every mode as Airflow's users expect, and return what they waited for."""
+"""The sensors, in poke mode and deferred: what they wait for, return, and fail with."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import threading
-import time
 from collections import UserList
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,9 +23,10 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequest
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
-from airflow_provider_hvsms.sandbox.answers import Answer
+from airflow_provider_hvsms.sandbox.http.response import Response
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor, HvsmsIntervalBatchesSensor
-from tests.history import DAY, last_day
+from tests.support.history import DAY, last_day
+from tests.support.waiting import wait_for
 
 
 def batch_sensor(**arguments: Any) -> HvsmsBatchSensor:
@@ -39,12 +39,10 @@ def interval_sensor(**arguments: Any) -> HvsmsIntervalBatchesSensor:
 
 
 def after(sandbox: Sandbox, reads: int, action: Callable[[], Any]) -> threading.Thread:
-    """Act when the sandbox has answered so many reads."""
+    """Start a thread that acts when the sandbox has answered this many reads."""
 
     def wait_and_act() -> None:
-        deadline = time.monotonic() + 10
-        while sandbox.counters.reads < reads and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_for(lambda: sandbox.counters.reads >= reads)
         action()
 
     thread = threading.Thread(target=wait_and_act)
@@ -53,13 +51,13 @@ def after(sandbox: Sandbox, reads: int, action: Callable[[], Any]) -> threading.
 
 
 def fire(deferral: TaskDeferred) -> dict[str, Any]:
-    """What the triggerer would send for a deferred task."""
+    """The event that the triggerer sends for a deferred task."""
 
     async def first() -> dict[str, Any]:
         async for event in deferral.trigger.run():
             payload: dict[str, Any] = event.payload
             return payload
-        raise AssertionError("a trigger ended without an event")
+        raise AssertionError("The trigger ended without an event.")
 
     return asyncio.run(asyncio.wait_for(first(), timeout=10))
 
@@ -78,7 +76,7 @@ def test_a_batch_is_waited_for_and_returned_without_phone_numbers(sandbox: Sandb
     assert "6505550177" not in json.dumps(batch)
 
 
-def test_the_progress_is_logged_in_words(sandbox: Sandbox, context: Any, task_log: Callable[[], str]) -> None:
+def test_the_progress_is_logged(sandbox: Sandbox, context: Any, task_log: Callable[[], str]) -> None:
     created = datetime.now(UTC)
     sandbox.store.add_batch(created=created, completed=None, size=1_000, processed=350, batch_id="b")
     with pytest.raises(AirflowSensorTimeout):
@@ -86,7 +84,7 @@ def test_the_progress_is_logged_in_words(sandbox: Sandbox, context: Any, task_lo
     assert "Batch b is Processing: 350 of 1,000 processed, 0 rejected." in task_log()
 
 
-def test_a_poke_sensor_logs_in_once(sandbox: Sandbox, context: Any) -> None:
+def test_a_sensor_in_poke_mode_logs_in_once(sandbox: Sandbox, context: Any) -> None:
     batch_id = sandbox.store.start_batch(size=10, seconds=None)
     after(sandbox, 5, lambda: sandbox.store.complete_batch(batch_id))
     batch_sensor(batch_id=batch_id).execute(context)
@@ -94,7 +92,7 @@ def test_a_poke_sensor_logs_in_once(sandbox: Sandbox, context: Any) -> None:
 
 
 @pytest.mark.parametrize("as_text", [False, True])
-def test_several_batches_are_waited_for_and_one_named_twice_once(sandbox: Sandbox, context: Any, as_text: bool) -> None:
+def test_several_batches_are_returned_without_duplicates(sandbox: Sandbox, context: Any, as_text: bool) -> None:
     batch_ids = [sandbox.store.start_batch(size=10, seconds=0) for _ in range(2)]
     named = [*batch_ids, batch_ids[0]]
     result = batch_sensor(batch_id=", ".join(named) if as_text else named).execute(context)
@@ -118,9 +116,7 @@ def test_a_batch_that_takes_too_long_times_out(sandbox: Sandbox, context: Any) -
         batch_sensor(batch_id=batch_id, timeout=0.01).execute(context)
 
 
-def test_a_poke_that_the_service_cannot_answer_is_one_too_early(
-    sandbox: Sandbox, context: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_poke_that_fails_is_repeated(sandbox: Sandbox, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_provider_hvsms.api.transport.TimeLimits.tries", 1)
     batch_id = sandbox.store.start_batch(size=10, seconds=0)
     sandbox.faults.add(Fault.server_error(503), times=2, path="/batches")
@@ -128,7 +124,7 @@ def test_a_poke_that_the_service_cannot_answer_is_one_too_early(
 
 
 @pytest.mark.parametrize("rendered", ["", "None", None, [], ["a", ""], [["a"]], [[{"id": "a"}]]])
-def test_an_id_that_renders_to_nothing_fails_at_once(sandbox: Sandbox, context: Any, rendered: Any) -> None:
+def test_an_empty_batch_id_fails_at_once(sandbox: Sandbox, context: Any, rendered: Any) -> None:
     for deferrable in (False, True):
         sensor = batch_sensor(batch_id="{{ params.x }}", deferrable=deferrable)
         sensor.batch_id = rendered
@@ -137,7 +133,7 @@ def test_an_id_that_renders_to_nothing_fails_at_once(sandbox: Sandbox, context: 
     assert sandbox.counters.reads == 0
 
 
-def test_batches_may_come_as_another_tasks_lazy_sequence(sandbox: Sandbox, context: Any) -> None:
+def test_batches_may_be_the_lazy_result_of_another_task(sandbox: Sandbox, context: Any) -> None:
     batch_ids = [sandbox.store.start_batch(size=10, seconds=0) for _ in range(2)]
     lazy: Any = UserList({"id": batch_id, "status": "Processing"} for batch_id in batch_ids)
     sensor = batch_sensor(batch_id="{{ params.x }}")
@@ -146,7 +142,7 @@ def test_batches_may_come_as_another_tasks_lazy_sequence(sandbox: Sandbox, conte
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         ({"batch_id": []}, "batch_id"),
         ({"batch_id": ""}, "batch_id"),
@@ -154,15 +150,15 @@ def test_batches_may_come_as_another_tasks_lazy_sequence(sandbox: Sandbox, conte
         ({"batch_id": "b", "poke_interval": -1}, "poke_interval|non-negative"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_when_the_dag_is_parsed(arguments: dict[str, Any], complaint: str) -> None:
+def test_invalid_arguments_are_refused_when_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:
     # Airflow itself refuses a negative interval, with an error of its own.
-    with pytest.raises(Exception, match=complaint) as refusal:
+    with pytest.raises(Exception, match=message) as refusal:
         batch_sensor(**arguments)
     assert isinstance(refusal.value, InvalidRequest) or arguments.get("poke_interval") == -1
 
 
-def test_a_deferrable_sensor_asks_nothing_in_the_worker(sandbox: Sandbox, context: Any) -> None:
-    """A thousand of them at once would otherwise log in a thousand times."""
+def test_a_deferrable_sensor_sends_no_request_from_the_worker(sandbox: Sandbox, context: Any) -> None:
+    """A thousand concurrent sensors would otherwise log in a thousand times."""
     sensor = batch_sensor(batch_id="b", deferrable=True)
     with pytest.raises(TaskDeferred) as deferral:
         sensor.execute(context)
@@ -170,7 +166,7 @@ def test_a_deferrable_sensor_asks_nothing_in_the_worker(sandbox: Sandbox, contex
     assert deferral.value.timeout == pytest.approx(timedelta(seconds=20), abs=timedelta(seconds=1))
 
 
-def test_a_deferrable_sensor_returns_the_same_as_a_poking_one(sandbox: Sandbox, context: Any) -> None:
+def test_a_deferrable_sensor_returns_the_same_as_one_in_poke_mode(sandbox: Sandbox, context: Any) -> None:
     batch_id = sandbox.store.start_batch(size=10, seconds=0)
     sensor = batch_sensor(batch_id=batch_id, deferrable=True)
     with pytest.raises(TaskDeferred) as deferral:
@@ -186,7 +182,7 @@ def test_a_deferred_sensor_fails_with_the_triggers_message(sandbox: Sandbox, con
         resume(sensor, deferral.value, context)
 
 
-def test_an_exponential_backoff_goes_along_into_the_triggerer(sandbox: Sandbox, context: Any) -> None:
+def test_an_exponential_backoff_is_passed_to_the_trigger(sandbox: Sandbox, context: Any) -> None:
     sensor = batch_sensor(
         batch_id="b", deferrable=True, exponential_backoff=True, max_wait=timedelta(minutes=5), poke_interval=30
     )
@@ -196,7 +192,7 @@ def test_an_exponential_backoff_goes_along_into_the_triggerer(sandbox: Sandbox, 
     assert (arguments["poll_interval"], arguments["longest_poll_interval"]) == (30, 300)
 
 
-def test_all_batches_of_the_interval_are_waited_for_by_one_list_a_poke(sandbox: Sandbox, context: Any) -> None:
+def test_all_batches_of_the_interval_are_found_by_one_list_per_poke(sandbox: Sandbox, context: Any) -> None:
     start, end = last_day(sandbox)
     late = sandbox.store.add_batch(created=end - timedelta(minutes=1), completed=None, size=10).id
     after(sandbox, 3, lambda: sandbox.store.complete_batch(late))
@@ -206,7 +202,7 @@ def test_all_batches_of_the_interval_are_waited_for_by_one_list_a_poke(sandbox: 
     assert set(sandbox.counters.requests) == {"batches"}
 
 
-def test_only_the_senders_batches_are_waited_for(sandbox: Sandbox, context: Any) -> None:
+def test_only_batches_of_the_given_number_are_waited_for(sandbox: Sandbox, context: Any) -> None:
     _, end = last_day(sandbox)
     sandbox.store.add_batch(created=end - timedelta(minutes=1), completed=None, size=1, from_number="+16505550177")
     sender = sandbox.store.batches[0].from_number
@@ -214,12 +210,12 @@ def test_only_the_senders_batches_are_waited_for(sandbox: Sandbox, context: Any)
     assert {batch["status"] for batch in result} == {"Completed"}
 
 
-def test_an_interval_without_batches_is_over_at_once(sandbox: Sandbox, context: Any) -> None:
+def test_an_interval_without_batches_returns_at_once(sandbox: Sandbox, context: Any) -> None:
     long_ago = {"date_from": "2001-01-01T00:00:00Z", "date_to": "2001-01-02T00:00:00Z"}
     assert interval_sensor(**long_ago).execute(context) == []
 
 
-def test_an_interval_that_is_not_over_is_waited_for_and_said(
+def test_a_window_that_has_not_ended_is_waited_for_and_logged(
     sandbox: Sandbox, context: Any, task_log: Callable[[], str]
 ) -> None:
     today: Any = {"data_interval_start": last_day(sandbox)[1], "data_interval_end": last_day(sandbox)[1] + 2 * DAY}
@@ -235,7 +231,7 @@ def test_an_empty_interval_fails_at_once(sandbox: Sandbox, context: Any) -> None
         interval_sensor().execute(context)
 
 
-def test_an_interval_can_be_waited_for_in_the_triggerer(sandbox: Sandbox, context: Any) -> None:
+def test_an_interval_sensor_can_be_deferred(sandbox: Sandbox, context: Any) -> None:
     _, end = last_day(sandbox)
     late = sandbox.store.add_batch(created=end - timedelta(minutes=1), completed=None, size=10).id
     sensor = interval_sensor(deferrable=True)
@@ -246,7 +242,7 @@ def test_an_interval_can_be_waited_for_in_the_triggerer(sandbox: Sandbox, contex
     assert late in [batch["id"] for batch in resume(sensor, deferral.value, context)]
 
 
-def test_a_deferred_interval_that_is_not_over_is_looked_at_when_it_is(sandbox: Sandbox, context: Any) -> None:
+def test_a_deferred_window_that_has_not_ended_is_polled_at_its_end(sandbox: Sandbox, context: Any) -> None:
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     soon: Any = {"data_interval_start": end - DAY, "data_interval_end": end}
     sensor = interval_sensor(deferrable=True, from_number="+1000", timeout=7200)
@@ -259,10 +255,8 @@ def test_a_deferred_interval_that_is_not_over_is_looked_at_when_it_is(sandbox: S
 
 
 @pytest.mark.parametrize("mode", [{"soft_fail": True}, {"never_fail": True}])
-def test_fail_modes_count_in_the_worker_of_a_deferrable_sensor_too(
-    sandbox: Sandbox, context: Any, mode: dict[str, bool]
-) -> None:
-    sensor = batch_sensor(batch_id="{{ nothing }}", deferrable=True, **mode)
+def test_fail_modes_apply_to_a_deferrable_sensor(sandbox: Sandbox, context: Any, mode: dict[str, bool]) -> None:
+    sensor = batch_sensor(batch_id="{{ missing }}", deferrable=True, **mode)
     sensor.batch_id = ""
     with pytest.raises(AirflowSkipException, match="batch_id"):
         sensor.execute(context)
@@ -276,7 +270,7 @@ def test_fail_modes_count_in_the_worker_of_a_deferrable_sensor_too(
 
 
 @pytest.mark.parametrize("mode", [{"soft_fail": True}, {"never_fail": True}])
-def test_fail_modes_count_when_the_worker_of_a_deferrable_sensor_takes_too_long(
+def test_fail_modes_apply_to_a_deferrable_sensor_that_times_out_in_the_worker(
     sandbox: Sandbox, context: Any, mode: dict[str, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sensor = interval_sensor(deferrable=True, **mode)
@@ -284,13 +278,13 @@ def test_fail_modes_count_when_the_worker_of_a_deferrable_sensor_takes_too_long(
     def take_too_long(*_: Any) -> Any:
         raise AirflowTaskTimeout("Timeout")
 
-    monkeypatch.setattr(sensor, "look", take_too_long)
+    monkeypatch.setattr(sensor, "find_batches", take_too_long)
     with pytest.raises(AirflowSkipException):
         sensor.execute(context)
 
 
 def test_a_batch_on_two_pages_is_returned_once(sandbox: Sandbox, context: Any) -> None:
-    def twice(make: Callable[[], Answer], wait: Any) -> Answer:
+    def twice(make: Callable[[], Response], wait: Any) -> Response:
         answer = make()
         content = json.loads(answer.body)
         return replace(answer, body=json.dumps({**content, "records": 2 * content["records"]}).encode())
@@ -300,7 +294,7 @@ def test_a_batch_on_two_pages_is_returned_once(sandbox: Sandbox, context: Any) -
     assert interval_sensor().execute(context) == once != []
 
 
-def test_a_deferred_interval_sensor_waits_its_interval_before_it_looks_again(sandbox: Sandbox, context: Any) -> None:
+def test_a_deferred_interval_sensor_polls_after_its_interval(sandbox: Sandbox, context: Any) -> None:
     start, _ = last_day(sandbox)
     sandbox.store.add_batch(created=start, completed=None, size=5)
     with pytest.raises(TaskDeferred) as deferred:
@@ -309,7 +303,7 @@ def test_a_deferred_interval_sensor_waits_its_interval_before_it_looks_again(san
     assert earliest > datetime.now(UTC) + timedelta(seconds=25)
 
 
-def test_a_connection_that_airflow_does_not_find_is_left_to_airflows_retries(
+def test_a_missing_connection_is_left_to_the_retries_of_airflow(
     sandbox: Sandbox, context: Any, airflow_database: None
 ) -> None:
     with pytest.raises(ConnectionUnavailable, match="'nowhere'"):

@@ -1,4 +1,4 @@
-"""What is promised of a table is promised in every database."""
+"""Fixtures of the tests of sinks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from tests.conftest import Warehouse
 
 @pytest.fixture(params=["sqlite", "postgres", "duckdb", "mysql"])
 def warehouse(request: pytest.FixtureRequest) -> Warehouse:
-    """Each test that takes it runs once for each database."""
+    """Each test that uses it runs once for each database."""
     warehouse: Warehouse = request.getfixturevalue(f"{request.param}_warehouse")
     return warehouse

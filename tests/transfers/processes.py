@@ -5,8 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pkgutil
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -29,14 +28,6 @@ def start(operators: Mapping[str, Mapping[str, Any]], interval: tuple[datetime, 
     process = _context.Process(target=_run, args=(dict(operators), interval, connections))
     process.start()
     return process
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
 
 
 def _run(

@@ -22,7 +22,8 @@ from airflow_provider_hvsms.transfers.hvsms_to_object_storage import (
     HvsmsOptOutsToObjectStorageOperator,
     HvsmsStatusesToObjectStorageOperator,
 )
-from tests.history import DAY, last_day, stored_between
+from tests.support.history import DAY, last_day, stored_between
+from tests.support.waiting import wait_for
 from tests.transfers import processes
 
 OPERATORS = [
@@ -109,7 +110,7 @@ def test_a_load_killed_on_its_way_leaves_the_load_before_it_as_it_was(
     arguments = {"path": f"file://{tmp_path}", "per_page": 20, "rows_per_part": 50}
     sandbox.faults.add(Fault.slow(30), times=None, path="/messages", after=pages)
     process = processes.start({name: arguments}, last_day(sandbox))
-    processes.wait_for(lambda: sandbox.counters.reads > read_before + pages)
+    wait_for(lambda: sandbox.counters.reads > read_before + pages)
     assert process.is_alive()
     process.kill()
     process.join(timeout=10)

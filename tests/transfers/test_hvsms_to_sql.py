@@ -18,8 +18,8 @@ from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequ
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
 from tests.conftest import Warehouse
-from tests.history import DAY, last_day, stored_between
-from tests.transfers import processes
+from tests.support.history import DAY, last_day, stored_between
+from tests.support.waiting import wait_for
 
 
 def operator(**arguments: Any) -> HvsmsMessagesToSqlOperator:
@@ -174,7 +174,7 @@ def test_what_a_template_rendered_to_is_checked_before_the_first_request(
 
 def test_the_target_is_checked_before_the_first_request(sandbox: Sandbox, warehouse: Warehouse, context: Any) -> None:
     warehouse.run("CREATE TABLE messages (id INTEGER)")
-    with pytest.raises(AirflowFailException, match="exists with other columns"):
+    with pytest.raises(AirflowFailException, match="exists, but with other columns"):
         operator().execute(context)
     assert sandbox.counters.snapshot()["answers"] == {}
 
@@ -236,11 +236,12 @@ def test_progress_is_logged_every_few_pages_without_anything_personal(
 def test_phone_numbers_are_masked_in_rendered_templates() -> None:
     from airflow.providers.common.compat.sdk import redact
 
-    task = operator(phone_numbers="{{ var.value.number }}")
+    task: Any = operator(phone_numbers="{{ var.value.number }}")
     task.phone_numbers = "+16505550188"
     assert "phone_numbers" in task.template_fields
     assert redact(task.phone_numbers) == "***"
-    assert redact(operator(phone_numbers=["+16505550199"]).phone_numbers) == ["***"]
+    task = operator(phone_numbers=["+16505550199"])
+    assert redact(task.phone_numbers) == ["***"]
 
 
 _RUN = """
@@ -261,7 +262,7 @@ def test_a_killed_load_leaves_the_table_as_it_was_and_the_next_one_succeeds(
     asked = sandbox.counters.reads
     sandbox.faults.add(Fault.slow(30), times=None, path="/messages", after=5)
     process = subprocess.Popen([sys.executable, "-c", _RUN, start.isoformat(), end.isoformat()])
-    processes.wait_for(lambda: sandbox.counters.reads > asked + 5)
+    wait_for(lambda: sandbox.counters.reads > asked + 5)
     process.send_signal(signal.SIGKILL)
     assert process.wait(timeout=10) == -signal.SIGKILL
     assert warehouse.query("SELECT * FROM messages ORDER BY id") == before

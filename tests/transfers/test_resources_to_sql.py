@@ -1,4 +1,4 @@
-"""Each resource reaches its table: exactly, again and again, at once, or not at all."""
+"""Each resource reaches its table: exactly, repeatedly, concurrently, or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from airflow_provider_hvsms.transfers.hvsms_to_sql import (
     HvsmsStatusesToSqlOperator,
 )
 from tests.conftest import Warehouse
-from tests.history import DAY, last_day, stored_between
+from tests.support.history import DAY, last_day, stored_between
+from tests.support.waiting import wait_for
 from tests.transfers import processes
 
 OPERATORS = [
@@ -51,7 +52,7 @@ def test_batches_of_the_interval_are_loaded_exactly(sandbox: Sandbox, warehouse:
     )
     costs = {row[0]: Decimal(str(row[1])) for row in warehouse.query("SELECT id, cost FROM target")}
     for batch in expected:
-        assert costs[batch.id] == pytest.approx(Decimal(str(sandbox.store.batch_cost(batch))))
+        assert costs[batch.id] == pytest.approx(Decimal(str(sandbox.store.batch_state(batch, sandbox.store.now).cost)))
 
 
 def test_statuses_of_the_interval_are_loaded_one_row_a_status(
@@ -174,7 +175,7 @@ def test_a_load_killed_on_its_way_leaves_no_partial_table(
     process = processes.start(
         {name: {"sql_conn_id": "warehouse", "table": "target", "per_page": 20}}, last_day(sandbox)
     )
-    processes.wait_for(lambda: sandbox.counters.reads > pages)
+    wait_for(lambda: sandbox.counters.reads > pages)
     assert process.is_alive()
     process.kill()
     process.join(timeout=10)

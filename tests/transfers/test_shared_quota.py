@@ -1,4 +1,4 @@
-"""Loads in several processes at once share one quota, and each of them ends with its data exact."""
+"""Loads in several processes share one quota, and each loads exactly its data."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
 from tests.conftest import Warehouse
-from tests.history import last_day, stored_between
+from tests.support.history import last_day, stored_between
 from tests.transfers import processes
 
 
-def test_four_processes_that_know_nothing_of_each_other_are_exact_and_never_refused(
+def test_four_separate_processes_load_exactly_and_are_never_refused(
     postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Sandbox(Settings(messages=3_000, days=3, light=60, window=10, penalty=10, auth=1_000)) as sandbox:
@@ -44,7 +44,7 @@ def test_four_processes_that_know_nothing_of_each_other_are_exact_and_never_refu
         assert (sandbox.counters.refused, sandbox.counters.inside_penalty) == (0, 0)
 
 
-def test_where_answers_are_slow_several_spans_are_read_at_once(
+def test_several_slices_are_read_at_once_when_answers_are_slow(
     sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, context: Any
 ) -> None:
     with Sandbox(Settings(messages=3_000, days=3, latency=0.2, light=6_000, auth=1_000)) as sandbox:
@@ -53,8 +53,8 @@ def test_where_answers_are_slow_several_spans_are_read_at_once(
         summary = HvsmsMessagesToSqlOperator(
             task_id="load", sql_conn_id="warehouse", table="messages", per_page=20
         ).execute(context)
-        spans = sandbox.counters.first_pages["messages"] - 1
+        slices = sandbox.counters.first_pages["messages"] - 1
         assert [row[0] for row in sqlite_warehouse.query("SELECT id FROM messages ORDER BY id")] == expected
         assert summary["rows"] == len(expected)
-        assert spans > 1
-        assert sandbox.counters.reads <= len(expected) / 20 + spans + 1
+        assert slices > 1
+        assert sandbox.counters.reads <= len(expected) / 20 + slices + 1

@@ -1,0 +1,184 @@
+"""Faults: responses that go wrong on demand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any
+
+from airflow_provider_hvsms.sandbox.http.response import JSON, Response, error_response, invalid_token
+from airflow_provider_hvsms.sandbox.settings import RETRY_HEADER
+
+MakeResponse = Callable[[], Response]
+Wait = Callable[[float], object]
+
+_HTML = b"<!DOCTYPE html>\n<html><head><title>Gateway</title></head><body><h1>Please wait</h1></body></html>\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault. Each class method makes one; to add a fault, add a class method.
+
+    Usage::
+
+        sandbox.faults.add(Fault.server_error(503, retry_after=2), path="/messages")
+
+    :param respond: called instead of the endpoint, with a function that makes the regular response and one that waits
+        for a number of seconds; returns the response.
+    """
+
+    respond: Callable[[MakeResponse, Wait], Response]
+
+    @classmethod
+    def server_error(cls, status: int = 503, retry_after: int | None = None) -> Fault:
+        """Respond with any status and an error body, and with ``Retry-After`` in seconds if given."""
+        codes = {429: ("CMN-301", "Request rate exceeded"), 503: ("CMN-211", "Service Unavailable")}
+        response = error_response(status, *codes.get(status, ("CMN-203", "Internal Server Error")))
+        retry_header = [] if retry_after is None else [(RETRY_HEADER, str(retry_after))]
+        return cls._always(response.with_headers(retry_header))
+
+    @classmethod
+    def unauthorized(cls) -> Fault:
+        """Respond with 401 although the token is valid."""
+        return cls._always(invalid_token("OAU-129", "Access token corrupted"))
+
+    @classmethod
+    def redirect(cls, location: str, status: int = 302) -> Fault:
+        """Respond with a redirect to ``location``."""
+        return cls._always(Response(status, b"", (("Location", location),)))
+
+    @classmethod
+    def html(cls, status: int = 200) -> Fault:
+        """Respond with an HTML page, as a proxy does with status 200, and a firewall with 403 or 404."""
+        return cls._always(Response(status, _HTML, content_type="text/html; charset=utf-8"))
+
+    @classmethod
+    def empty(cls) -> Fault:
+        """Respond with status 200 and no body."""
+        return cls._always(Response(200, b""))
+
+    @classmethod
+    def not_an_object(cls) -> Fault:
+        """Respond with ``[]`` and status 200."""
+        return cls._always(Response.of_json([]))
+
+    @classmethod
+    def drop(cls) -> Fault:
+        """Close the connection without a response."""
+        return cls._always(Response(200, b"", sent="nothing"))
+
+    @classmethod
+    def half_body(cls) -> Fault:
+        """Announce the whole body, send half of it and close the connection."""
+        return cls._changing(lambda response: replace(response, sent="half"))
+
+    @classmethod
+    def cut_off(cls) -> Fault:
+        """Respond with the first half of the JSON, and a ``Content-Length`` that matches it."""
+        return cls._changing(lambda response: replace(response, body=response.body[: len(response.body) // 2]))
+
+    @classmethod
+    def repeat_token(cls) -> Fault:
+        """Respond with a list whose ``nextPageToken`` is the page's own token."""
+        return cls._changing_list(_repeat_token)
+
+    @classmethod
+    def without(cls, field: str) -> Fault:
+        """Respond with a list whose records lack a field, such as ``lastModifiedTime``."""
+        return cls._changing_list(lambda content: _remove_field(content, field))
+
+    @classmethod
+    def slow(cls, seconds: float) -> Fault:
+        """Respond as usual, but only after ``seconds`` of real time."""
+
+        def respond(make: MakeResponse, wait: Wait) -> Response:
+            wait(seconds)
+            return make()
+
+        return cls(respond)
+
+    @classmethod
+    def _always(cls, response: Response) -> Fault:
+        return cls(lambda _make, _wait: response)
+
+    @classmethod
+    def _changing(cls, change: Callable[[Response], Response]) -> Fault:
+        return cls(lambda make, _: change(make()))
+
+    @classmethod
+    def _changing_list(cls, change: Callable[[dict[str, Any]], None]) -> Fault:
+        return cls._changing(lambda response: _with_changed_list(response, change))
+
+
+@dataclass(slots=True)
+class _ScheduledFault:
+    fault: Fault
+    times: int | None
+    path: str | None
+    after: int
+
+
+class FaultSchedule:
+    """The faults that are still to happen."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._scheduled: list[_ScheduledFault] = []
+
+    def add(self, fault: Fault, times: int | None = 1, path: str | None = None, after: int = 0) -> None:
+        """Schedule a fault.
+
+        :param times: number of requests that it happens to; ``None``: all of them.
+        :param path: only requests whose path, without the query, contains this.
+        :param after: number of such requests that are not affected, before the first one that is.
+        """
+        with self._lock:
+            self._scheduled.append(_ScheduledFault(fault, times, path, after))
+
+    def clear(self) -> None:
+        """Remove all faults."""
+        with self._lock:
+            self._scheduled.clear()
+
+    @property
+    def pending(self) -> int:
+        """How many of the added faults are still to happen."""
+        return len(self._scheduled)
+
+    def take(self, path: str) -> Fault | None:
+        """Return the fault for a request; of several, the one that was added first."""
+        with self._lock:
+            for scheduled in self._scheduled:
+                if scheduled.path is not None and scheduled.path not in path:
+                    continue
+                if scheduled.after > 0:
+                    scheduled.after -= 1
+                    continue
+                if scheduled.times is not None:
+                    scheduled.times -= 1
+                self._scheduled = [one for one in self._scheduled if one.times is None or one.times > 0]
+                return scheduled.fault
+        return None
+
+
+def _with_changed_list(response: Response, change: Callable[[dict[str, Any]], None]) -> Response:
+    """Return the response of a list with its content changed; any other response unchanged."""
+    has_json = response.status == 200 and response.content_type == JSON and response.body
+    content = json.loads(response.body) if has_json else None
+    if not isinstance(content, dict) or "records" not in content:
+        return response
+    change(content)
+    return replace(response, body=Response.of_json(content).body)
+
+
+def _repeat_token(content: dict[str, Any]) -> None:
+    if "paging" in content:
+        content["paging"]["nextPageToken"] = content["paging"]["pageToken"]
+
+
+def _remove_field(content: dict[str, Any], field: str) -> None:
+    for record in content["records"]:
+        if isinstance(record, dict):
+            record.pop(field, None)

@@ -1,0 +1,94 @@
+"""Parquet, written with pyarrow."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import IO, Any, ClassVar
+
+from airflow_provider_hvsms.api.errors import MissingPackage, ValueDoesNotFit
+from airflow_provider_hvsms.sinks.files.format import FileFormat, RowWriter
+from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Row
+
+_PRECISION, _SCALE = 18, 6
+_ROUNDING = decimal.Context(prec=_PRECISION, rounding=decimal.ROUND_HALF_EVEN)
+_SMALLEST_STEP = Decimal(1).scaleb(-_SCALE)
+
+
+class Parquet(FileFormat):
+    """Columns of type `string`, `int64`, `decimal128(18, 6)` and `timestamp[us, UTC]`, all of them nullable.
+
+    Decimals with more than six decimal places are rounded half to even. The compression is that of the pages inside
+    the file. A block of rows becomes a row group.
+    """
+
+    name = "parquet"
+    suffixes: ClassVar = dict.fromkeys(("snappy", "gzip", "brotli", "zstd", "lz4", "none"), ".parquet")
+    default_compression = "snappy"
+    rows_per_block = 10_000
+    stores_schema = True
+
+    def __init__(self, compression: str | None = None) -> None:
+        super().__init__(compression)
+        self._arrow = _import_pyarrow()
+        if self.compression != "none" and not self._arrow.Codec.is_available(self.compression):
+            raise MissingPackage(
+                f"compression is {self.compression!r}, which the installed pyarrow was built without. "
+                "Choose another compression, or install a pyarrow that supports this one."
+            )
+
+    def open_writer(self, file: IO[bytes], columns: Sequence[Column]) -> RowWriter:
+        return _ParquetWriter(file, columns, self.compression, self._arrow)
+
+
+class _ParquetWriter:
+    def __init__(self, file: IO[bytes], columns: Sequence[Column], compression: str, arrow: Any) -> None:
+        self._arrow = arrow
+        self._columns = columns
+        self._schema = arrow.schema([(column.name, _arrow_type(column.type, arrow)) for column in columns])
+        self._writer = arrow.parquet.ParquetWriter(file, self._schema, compression=compression)
+
+    def write(self, rows: Sequence[Row]) -> None:
+        values = zip(*rows, strict=True)
+        arrays = [self._array(*column) for column in zip(self._columns, self._schema.types, values, strict=True)]
+        self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _array(self, column: Column, arrow_type: Any, values: Sequence[Any]) -> Any:
+        try:
+            if column.type is ColumnType.DECIMAL:
+                values = [None if value is None else _ROUNDING.quantize(value, _SMALLEST_STEP) for value in values]
+            return self._arrow.array(values, arrow_type)
+        except (decimal.InvalidOperation, OverflowError, ValueError):
+            # Without the cause, whose message may contain the value.
+            raise ValueDoesNotFit(
+                f"A value of column {column.name!r} does not fit into Parquet's {arrow_type}. "
+                "Use the format 'jsonl' or 'csv', which have no such limit."
+            ) from None
+
+
+def _arrow_type(column_type: ColumnType, arrow: Any) -> Any:
+    match column_type:
+        case ColumnType.INTEGER:
+            return arrow.int64()
+        case ColumnType.DECIMAL:
+            return arrow.decimal128(_PRECISION, _SCALE)
+        case ColumnType.TIMESTAMP:
+            return arrow.timestamp("us", "UTC")
+        case _:
+            return arrow.string()
+
+
+def _import_pyarrow() -> Any:
+    """Import pyarrow when Parquet is used, not before: it is an optional dependency and slow to import."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingPackage(
+            "format is 'parquet', which needs pyarrow: pip install 'airflow-provider-hvsms[parquet]'."
+        ) from None
+    return pyarrow

@@ -1,0 +1,213 @@
+"""The columns of each resource, and how the values of a row are got from a record."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Reject, StatusTotal, StatusTotals
+
+RecordT = TypeVar("RecordT")
+Row = tuple[Any, ...]
+
+
+class ColumnType(enum.Enum):
+    """What a column holds. Each sink maps it to a type of its own."""
+
+    ID = "id"
+    """A string that can be part of a key."""
+    TEXT = "text"
+    INTEGER = "integer"
+    """64 bits."""
+    DECIMAL = "decimal"
+    """`Decimal`: 18 digits, 6 of them decimal places."""
+    TIMESTAMP = "timestamp"
+    """An aware datetime in UTC, to the microsecond."""
+    JSON = "json"
+    """A string that holds JSON."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column.
+
+    :param getter: returns the value, given the record. By default, the record's attribute that has the column's name.
+    :param max_length: maximum characters of an `ID`, for databases whose keys need a length.
+    """
+
+    name: str
+    type: ColumnType
+    getter: Callable[[Any], Any] | None = None
+    max_length: int = 180
+
+    @property
+    def value_of(self) -> Callable[[Any], Any]:
+        return self.getter or attrgetter(self.name)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Layout(Generic[RecordT]):
+    """The columns of one resource's rows.
+
+    :param record_columns: the columns whose values come from a record, in the order of a row's values.
+    :param key: the columns that identify a record.
+    :param version: the column that orders the states of one record; `None` if the resource has none.
+    :param kept: columns that keep their value when a newer state has null.
+    """
+
+    record_columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    version: str | None = None
+    kept: frozenset[str] = frozenset()
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns of a row; the last one, `loaded_at`, holds the time of the load."""
+        return (*self.record_columns, LOADED_AT)
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def rows(self, records: Sequence[RecordT], loaded_at: datetime) -> list[Row]:
+        """The records as rows of one load."""
+        values = (map(column.value_of, records) for column in self.record_columns)
+        return list(zip(*values, itertools.repeat(loaded_at)))
+
+
+class Sink(Protocol):
+    """Takes the rows of one load."""
+
+    def add(self, rows: list[Row], rejects: list[Row]) -> None:
+        """Take some rows of the load's layout, and some of `REJECTS`."""
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Publish all rows at once, with a summary of the load."""
+
+
+LOADED_AT = Column("loaded_at", ColumnType.TIMESTAMP)
+
+
+def _as_json(value: Any) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()
+
+
+MESSAGES: Layout[Message] = Layout(
+    record_columns=(
+        Column("id", ColumnType.ID),
+        Column("batch_id", ColumnType.TEXT),
+        Column("direction", ColumnType.TEXT),
+        Column("from_number", ColumnType.TEXT),
+        Column("to_number", ColumnType.TEXT, lambda message: ",".join(message.to)),
+        Column("message_status", ColumnType.TEXT),
+        Column("error_code", ColumnType.TEXT),
+        Column("segment_count", ColumnType.INTEGER),
+        Column("cost", ColumnType.DECIMAL),
+        Column("creation_time", ColumnType.TIMESTAMP),
+        Column("last_modified_time", ColumnType.TIMESTAMP),
+        Column("text", ColumnType.TEXT),
+    ),
+    key=("id",),
+    version="last_modified_time",
+    kept=frozenset({"text"}),
+)
+
+BATCHES: Layout[Batch] = Layout(
+    record_columns=(
+        Column("id", ColumnType.ID),
+        Column("from_number", ColumnType.TEXT),
+        Column("batch_size", ColumnType.INTEGER),
+        Column("processed_count", ColumnType.INTEGER),
+        Column("status", ColumnType.TEXT),
+        Column("rejected_count", ColumnType.INTEGER, lambda batch: len(batch.rejected)),
+        Column("rejected", ColumnType.JSON, lambda batch: _as_json(batch.rejected)),
+        Column("cost", ColumnType.DECIMAL),
+        Column("creation_time", ColumnType.TIMESTAMP),
+        Column("last_modified_time", ColumnType.TIMESTAMP),
+    ),
+    key=("id",),
+    version="last_modified_time",
+)
+
+
+class StatusRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The total of one status, and the filters of the read.
+
+    :param batch_id: empty where there is no such filter; so are `direction` and `phone_numbers`.
+    """
+
+    window_start: datetime
+    window_end: datetime
+    batch_id: str
+    direction: str
+    phone_numbers: str
+    status: str
+    total: StatusTotal
+
+
+def status_rows(
+    totals: StatusTotals,
+    *,
+    start: datetime,
+    end: datetime,
+    batch_id: str | None,
+    direction: str | None,
+    phone_numbers: Sequence[str],
+) -> list[StatusRow]:
+    """One row for each status. A status without messages has one too, which replaces an earlier count."""
+    return [
+        StatusRow(
+            window_start=start,
+            window_end=end,
+            batch_id=batch_id or "",
+            direction=direction or "",
+            phone_numbers=",".join(sorted(phone_numbers)),
+            status=status,
+            total=total,
+        )
+        for status, total in totals.by_status().items()
+    ]
+
+
+STATUSES: Layout[StatusRow] = Layout(
+    record_columns=(
+        Column("window_start", ColumnType.TIMESTAMP),
+        Column("window_end", ColumnType.TIMESTAMP),
+        Column("batch_id", ColumnType.ID),
+        Column("direction", ColumnType.ID, max_length=32),
+        Column("phone_numbers", ColumnType.ID, max_length=255),
+        Column("status", ColumnType.ID, max_length=64),
+        Column("count", ColumnType.INTEGER, attrgetter("total.count")),
+        Column("cost", ColumnType.DECIMAL, attrgetter("total.cost")),
+        Column("error_code_counts", ColumnType.JSON, lambda row: _as_json(row.total.error_code_counts)),
+    ),
+    key=("window_start", "window_end", "batch_id", "direction", "phone_numbers", "status"),
+)
+
+OPT_OUTS: Layout[OptOut] = Layout(
+    record_columns=(
+        Column("from_number", ColumnType.ID),
+        Column("to_number", ColumnType.ID, attrgetter("to")),
+        Column("status", ColumnType.TEXT),
+        Column("source", ColumnType.TEXT),
+    ),
+    key=("from_number", "to_number"),
+)
+
+REJECTS: Layout[Reject] = Layout(
+    record_columns=(
+        Column("fingerprint", ColumnType.ID, lambda reject: hashlib.sha256(reject.record).hexdigest()),
+        Column("record", ColumnType.JSON, lambda reject: reject.record.decode("utf-8", "replace")),
+        Column("reason", ColumnType.TEXT),
+    ),
+    key=("fingerprint",),
+)
+"""Records that could not be read, word for word. The fingerprint (SHA-256) makes a repeated load harmless."""

@@ -1,0 +1,51 @@
+"""The base of databases with `INSERT … ON CONFLICT DO UPDATE`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_hvsms.sinks.schema import LOADED_AT, Layout
+from airflow_provider_hvsms.sinks.sql.dialect import Database, missing_key
+from airflow_provider_hvsms.sinks.sql.merge import merged_values
+
+
+class UpsertDatabase(Database):
+    """A database with `INSERT … ON CONFLICT DO UPDATE`, which needs a unique key in the target."""
+
+    def check_target(self, connection: sa.engine.Connection, target: sa.Table, key: Sequence[str]) -> None:
+        if set(key) not in self.unique_keys(connection, target):
+            raise missing_key(target, key)
+
+    def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
+        """The sets of columns that are unique in every row."""
+        return list(self._named_keys(connection, table).values())
+
+    def _named_keys(self, connection: sa.engine.Connection, table: sa.Table) -> dict[str | None, set[str]]:
+        inspector = sa.inspect(connection)
+        where = (table.name, table.schema)
+        primary = inspector.get_pk_constraint(*where)
+        indexes = [index for index in inspector.get_indexes(*where) if index["unique"]]
+        return {
+            primary.get("name") or "": set(primary["constrained_columns"]),
+            **{index["name"]: {name or "" for name in index["column_names"]} for index in indexes},
+            **{one["name"]: set(one["column_names"]) for one in inspector.get_unique_constraints(*where)},
+        }
+
+    def merge_statements(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> Sequence[sa.sql.Executable]:
+        insert = self._insert(target).from_select(layout.names, self._newest_rows(stage, layout))
+        values = merged_values(insert.excluded, target, layout)
+        changed = [value.is_distinct_from(target.c[name]) for name, value in values.items()]
+        return [
+            insert.on_conflict_do_update(
+                index_elements=list(layout.key),
+                set_={**values, LOADED_AT.name: insert.excluded[LOADED_AT.name]},
+                where=sa.or_(*changed),
+            )
+        ]
+
+    def _insert(self, target: sa.Table) -> Any:
+        """SQLAlchemy's insert construct of the dialect, which has `on_conflict_do_update`."""
+        raise NotImplementedError

@@ -1,0 +1,177 @@
+"""What each transfer reads, whatever it writes to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Protocol, get_args
+
+from airflow_provider_hvsms.api.client import MessageStoreClient
+from airflow_provider_hvsms.api.filters import (
+    MAX_PER_PAGE,
+    MessageFilter,
+    OnInvalid,
+    OptOutFilter,
+    View,
+    check_choice,
+    check_concurrency,
+    check_per_page,
+)
+from airflow_provider_hvsms.api.records import Page
+from airflow_provider_hvsms.api.window import Window
+from airflow_provider_hvsms.sinks.schema import BATCHES, MESSAGES, OPT_OUTS, STATUSES, Layout, status_rows
+from airflow_provider_hvsms.utils.arguments import ArgumentGroup
+from airflow_provider_hvsms.utils.data_interval import up_to_now
+from airflow_provider_hvsms.utils.selections import BatchSelection, MessageSelection
+from airflow_provider_hvsms.utils.values import is_known
+
+DEFAULT_CONCURRENCY = 4
+"""Slices of a window that are read at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What a transfer reads.
+
+    :param window: `None` for a resource without one.
+    :param pages: one by one; while one is written, the next is read in another thread.
+    """
+
+    window: Window | None
+    pages: Iterator[Page[Any]]
+
+
+class Extract(ArgumentGroup, Protocol):
+    """The arguments that say what a transfer reads, and how it is read."""
+
+    layout: ClassVar[Layout[Any]]
+
+    def check_rendered(self, context: Mapping[str, Any]) -> None:
+        """Check the rendered arguments, before anything is sent or opened.
+
+        :raises InvalidRequest: naming the argument.
+        """
+
+    def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
+        """Begin to read. The first page is requested when it is taken."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MessagesExtract(MessageSelection):
+    """Messages of a window.
+
+    :param view: `Simple` (default), or `Detailed` to read the texts too.
+    :param per_page: messages a request, 1 to 1000 (default).
+    :param concurrency: slices of the window that are read at once, 1 to 16; 4 by default. More than one are read only
+        where the quota allows several requests in the time that one takes, and up to twice as many where the quota
+        would not be used otherwise. A slice costs at most one more request. 1 reads one page after the other, the next
+        one while one is written.
+    """
+
+    layout: ClassVar[Layout[Any]] = MESSAGES
+    template_fields: ClassVar[tuple[str, ...]] = (*MessageSelection.template_fields, "view")
+
+    view: Any = "Simple"
+    per_page: int = MAX_PER_PAGE
+    concurrency: int = DEFAULT_CONCURRENCY
+
+    def check_known(self) -> None:
+        super().check_known()
+        if is_known(self.view):
+            check_choice("view", self.view, get_args(View))
+        check_per_page(self.per_page)
+        check_concurrency(self.concurrency)
+
+    def check_rendered(self, context: Mapping[str, Any]) -> None:
+        super().check_rendered(context)
+        self._message_filter()
+
+    def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
+        window = self.window_to_read(client, context)
+        pages = client.message_pages(
+            window,
+            self._message_filter(),
+            per_page=self.per_page,
+            on_invalid=on_invalid,
+            concurrency=self.concurrency,
+        )
+        return Reading(window, pages)
+
+    def _message_filter(self) -> MessageFilter:
+        return MessageFilter(**self.filter_arguments(), view=self.view)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StatusesExtract(MessageSelection):
+    """How many messages have which status: one row for each status.
+
+    The row's window is the one that the run stands for, also where its end still lies in the future, so that a later
+    run of the interval updates the same rows. For a batch without dates, both ends are its creation.
+    """
+
+    layout: ClassVar[Layout[Any]] = STATUSES
+
+    def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
+        window = self.window_to_read(client, context)
+        start, end = window.start, window.start
+        if not self.has_batch_window:
+            planned = self.resolve(context)
+            start, end = planned.start, planned.end
+        totals = client.get_statuses(window, self.as_filter())
+        return Reading(window, iter([Page(status_rows(totals, start=start, end=end, **self.filter_arguments()))]))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchesExtract(BatchSelection):
+    """Batches of a window.
+
+    :param per_page: batches a request, 1 to 1000 (default).
+    """
+
+    layout: ClassVar[Layout[Any]] = BATCHES
+
+    per_page: int = MAX_PER_PAGE
+
+    def check_known(self) -> None:
+        super().check_known()
+        check_per_page(self.per_page)
+
+    def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
+        window = up_to_now(self.resolve(context))
+        pages = client.batch_pages(window, self.as_filter(), per_page=self.per_page, on_invalid=on_invalid)
+        return Reading(window, pages)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptOutsExtract:
+    """Opt-outs as they are today; they have no window.
+
+    :param from_number: only opt-outs from this sender, `*` for any.
+    :param to_number: only this recipient's.
+    :param status: `all` by default, unlike the service's, so that a recipient who opts in again does not stay opted
+        out in the target; or `optout`, `optin`.
+    :param per_page: opt-outs a request, 1 to 1000 (default).
+    """
+
+    layout: ClassVar[Layout[Any]] = OPT_OUTS
+    template_fields: ClassVar[tuple[str, ...]] = ("from_number", "to_number", "status")
+    personal_fields: ClassVar[tuple[str, ...]] = ("from_number", "to_number")
+
+    from_number: Any = None
+    to_number: Any = None
+    status: Any = "all"
+    per_page: int = MAX_PER_PAGE
+
+    def check_known(self) -> None:
+        OptOutFilter(**{name: value for name, value in self._filter_arguments().items() if is_known(value)})
+        check_per_page(self.per_page)
+
+    def check_rendered(self, context: Mapping[str, Any]) -> None:
+        OptOutFilter(**self._filter_arguments())
+
+    def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
+        wanted = OptOutFilter(**self._filter_arguments())
+        return Reading(None, client.opt_out_pages(wanted, per_page=self.per_page, on_invalid=on_invalid))
+
+    def _filter_arguments(self) -> dict[str, Any]:
+        return {"from_number": self.from_number, "to_number": self.to_number, "status": self.status}

@@ -1,0 +1,113 @@
+"""What each transfer writes to, whatever it reads."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Protocol
+
+from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
+from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+from airflow_provider_hvsms.api.errors import InvalidSettings
+from airflow_provider_hvsms.api.filters import check_choice, check_id
+from airflow_provider_hvsms.sinks.files.registry import FORMATS
+from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, open_files
+from airflow_provider_hvsms.sinks.schema import Layout, Sink
+from airflow_provider_hvsms.sinks.sql.sink import open_table
+from airflow_provider_hvsms.utils.arguments import ArgumentGroup
+from airflow_provider_hvsms.utils.failures import explain_missing_connection
+from airflow_provider_hvsms.utils.values import is_known
+
+
+class Target(ArgumentGroup, Protocol):
+    """The arguments that say where a transfer writes, and how it is opened."""
+
+    def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
+        """Check the rendered arguments and the target, and make it ready to take rows.
+
+        Left without `finish`, the target is as it was.
+
+        :param with_rejects: also take records that could not be read.
+        """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TableTarget:
+    """A table, into which rows are written by upsert, all of them or none.
+
+    The table is created if it is missing. The same window again, or two overlapping ones at once, give the same
+    table: of two states of a record the newer one stays, and a row that did not change is not touched, so that
+    `loaded_at` is the time at which this state of the row was loaded. Times are UTC. With `on_invalid="quarantine"`,
+    records that cannot be read go to `<table>_rejects` in the same transaction.
+
+    :param sql_conn_id: a connection whose hook is a common-sql hook.
+    :param table: the table's name, or `schema.table`.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("sql_conn_id", "table")
+    personal_fields: ClassVar[tuple[str, ...]] = ()
+
+    sql_conn_id: str
+    table: str
+
+    def check_known(self) -> None:
+        if is_known(self.table):
+            check_id("table", self.table)
+
+    def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
+        check_id("table", self.table)
+        return open_table(self._hook(), self.table, layout, with_rejects=with_rejects)
+
+    def _hook(self) -> DbApiHook:
+        with explain_missing_connection(self.sql_conn_id):
+            hook = BaseHook.get_hook(self.sql_conn_id)
+        if not isinstance(hook, DbApiHook):
+            raise InvalidSettings(
+                f"Connection {self.sql_conn_id!r} gives a {type(hook).__name__}, which is no common-sql hook: "
+                "name a database's connection in sql_conn_id."
+            )
+        return hook
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FolderTarget:
+    """A folder: parts of a bounded number of rows, and `_SUCCESS`, which holds the summary as JSON.
+
+    A folder is for one window: template it, for example with `{{ data_interval_start | ds }}`. Running the window again
+    replaces its parts, all at once at the end; a load that fails leaves the folder as it was. Columns are those of the
+    tables, times are UTC. With `on_invalid="quarantine"`, records that cannot be read go to `_rejects.jsonl` beside the
+    parts.
+
+    :param path: the folder, such as `s3://warehouse@lake/messages/{{ data_interval_start | ds }}`; what precedes the
+        `@` is the Airflow connection.
+    :param format: `jsonl` (JSON Lines), `csv`, or `parquet`, which needs the extra `parquet`.
+    :param compression: `gzip` or `none` for jsonl (default gzip) and csv (default none); a codec of pyarrow for parquet
+        (default snappy).
+    :param rows_per_part: maximum rows of a part; 100,000 by default, about 10 MB of gzip JSON Lines.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("path", "format", "compression")
+    personal_fields: ClassVar[tuple[str, ...]] = ()
+
+    path: str | ObjectStoragePath
+    format: str = "jsonl"
+    compression: str | None = None
+    rows_per_part: int = DEFAULT_ROWS_PER_PART
+
+    def check_known(self) -> None:
+        if is_known(self.path):
+            check_id("path", str(self.path))
+        if is_known(self.format):
+            check_choice("format", self.format, FORMATS)
+
+    def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
+        check_id("path", str(self.path))
+        folder = self.path if isinstance(self.path, ObjectStoragePath) else ObjectStoragePath(self.path)
+        # Airflow 3.3 moved it.
+        if conn_id := getattr(folder, "conn_id", None) or folder.storage_options.get("conn_id"):
+            with explain_missing_connection(conn_id):
+                BaseHook.get_connection(conn_id)
+        return open_files(
+            folder, layout, format=self.format, compression=self.compression, rows_per_part=self.rows_per_part
+        )

@@ -1,0 +1,1 @@
+airflow pools set hvsms 4 "Tasks that read the message store"
