@@ -1,4 +1,4 @@
-"""When a watcher of completed batches has begun, so that what completes from then on makes an event."""
+"""Waiting until a watcher of completed batches has started: each batch that completes later makes an event."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from tests.end_to_end.airflow_processes import KEEPS_PLACE, RunningAirflow
 
 
 def wait_until_followed(airflow: RunningAirflow, store: Sandbox, *assets: str) -> None:
-    """Wait until the watcher of these assets has begun."""
-    looks = store.counters.requests["batches"]
-    # It begins with the newest look that it has at hand, which is later than the first one on a busy machine.
-    airflow.wait_until(lambda: store.counters.requests["batches"] > looks + 10, 120, "the watcher looks at batches")
+    """Wait until the watcher of these assets has started."""
+    polls = store.counters.requests["batches"]
+    # It starts from its latest poll, which is later than the first one on a busy machine.
+    airflow.wait_until(lambda: store.counters.requests["batches"] > polls + 10, 120, "the watcher polls batches")
     if KEEPS_PLACE:
         for asset in assets:
-            airflow.wait_until(lambda: bool(airflow.asset_state(asset)), 60, f"{asset} is followed")  # noqa: B023 - it is over in the loop
+            airflow.wait_until(lambda: bool(airflow.asset_state(asset)), 60, f"{asset} is watched")  # noqa: B023 - it is over in the loop

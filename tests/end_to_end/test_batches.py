@@ -27,7 +27,7 @@ def store() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def dags(airflow_home: Path) -> Path:
-    """The examples, only that they look every half second instead of every minute."""
+    """The examples, polling every half second instead of every minute."""
     folder = airflow_home / "dags"
     folder.mkdir()
     for name in EXAMPLES:
