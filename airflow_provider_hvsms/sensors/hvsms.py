@@ -15,7 +15,7 @@ from airflow_provider_hvsms.api.filters import BatchFilter, check_batch_id
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sensors.base import DEFAULT_DEFERRABLE, HvsmsSensor, batches_of
-from airflow_provider_hvsms.utils.arguments import check_when_parsed, document_arguments, keep, rendered, takes
+from airflow_provider_hvsms.utils.arguments import check_when_parsed, keep, rendered, takes
 from airflow_provider_hvsms.utils.data_interval import WindowArguments
 from airflow_provider_hvsms.utils.failures import fail_without_retry
 from airflow_provider_hvsms.utils.values import as_batch_ids, is_known
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
+@takes()
 class HvsmsBatchSensor(HvsmsSensor):
     """Waits until batches are completed, and returns them.
 
@@ -163,6 +164,3 @@ class HvsmsIntervalBatchesSensor(HvsmsSensor):
             not_before=(next_poke if batches else max(self._window_end(context), next_poke)).isoformat(),
             deadline=deadline,
         )
-
-
-document_arguments(HvsmsBatchSensor)

@@ -65,19 +65,10 @@ def takes(*groups: type[ArgumentGroup]) -> Callable[[OperatorT], OperatorT]:
         )
         for name in (name for group in groups for name in group.personal_fields):
             setattr(operator, name, PersonalArgument(name))
-        document_arguments(operator, *groups)
+        _document_arguments(operator, *groups)
         return operator
 
     return decorate
-
-
-def document_arguments(operator: type, *groups: type) -> None:
-    """Append the `:param` entries of the base classes and the groups to an operator's docstring."""
-    sources = (*operator.__mro__[::-1], *(base for group in groups for base in group.__mro__[::-1]))
-    texts = {found[1]: found[0] for source in sources for found in _PARAMETERS.finditer(_docstring(source))}
-    named = [texts[name] for name in inspect.signature(operator.__init__).parameters if name in texts]  # type: ignore[misc]  # of a class, not an instance
-    own = _PARAMETERS.sub("", _docstring(operator)).rstrip()
-    operator.__doc__ = "\n".join([f"{own}\n", *named])
 
 
 def keep(operator: BaseOperator, arguments: ArgumentGroup) -> None:
@@ -122,6 +113,15 @@ def check_when_parsed(operator: BaseOperator) -> Iterator[None]:
     except InvalidRequest:
         if not getattr(operator, "_BaseOperator__from_mapped", False):
             raise
+
+
+def _document_arguments(operator: type, *groups: type) -> None:
+    """Append the `:param` entries of the base classes and the groups to an operator's docstring."""
+    sources = (*operator.__mro__[::-1], *(base for group in groups for base in group.__mro__[::-1]))
+    texts = {found[1]: found[0] for source in sources for found in _PARAMETERS.finditer(_docstring(source))}
+    named = [texts[name] for name in inspect.signature(operator.__init__).parameters if name in texts]  # type: ignore[misc]  # of a class, not an instance
+    own = _PARAMETERS.sub("", _docstring(operator)).rstrip()
+    operator.__doc__ = "\n".join([f"{own}\n", *named])
 
 
 def _docstring(source: type) -> str:

@@ -109,7 +109,7 @@ class Psycopg2Hook(PostgresHook):
         return psycopg2.connect(host=self.connection.host, user=self.connection.login, dbname=self.connection.schema)
 
 
-class PooledSession(psycopg2.extensions.connection):  # type: ignore[misc]  # psycopg2 is untyped
+class PooledSession(psycopg2.extensions.connection):
     """A session that stays open when it is closed, as in a pool."""
 
     def close(self) -> None:
