@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -17,6 +17,9 @@ from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Reject, S
 
 RecordT = TypeVar("RecordT")
 Row = tuple[Any, ...]
+
+OnSchemaChange = Literal["add", "fail"]
+"""What happens to a column that a table lacks: it is added, or the load is refused."""
 
 
 class ColumnType(enum.Enum):
@@ -83,14 +86,29 @@ class Layout(Generic[RecordT]):
         return list(zip(*values, itertools.repeat(loaded_at)))
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What a load did to its target, in records: one that was read twice counts once.
+
+    :param unchanged: were there already, in the same or a newer state.
+    """
+
+    inserted: int
+    updated: int
+    unchanged: int
+
+
 class Sink(Protocol):
     """Takes the rows of one load."""
 
     def add(self, rows: list[Row], rejects: list[Row]) -> None:
         """Take some rows of the load's layout, and some of `REJECTS`."""
 
-    def finish(self, summary: Mapping[str, Any]) -> None:
-        """Publish all rows at once, with a summary of the load."""
+    def finish(self, summary: Mapping[str, Any]) -> Changes | None:
+        """Publish all rows at once, with a summary of the load.
+
+        :return: `None` if the target cannot tell.
+        """
 
 
 LOADED_AT = Column("loaded_at", ColumnType.TIMESTAMP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ class HvsmsTransferOperator(BaseOperator):
     :param hvsms_conn_id: the connection to the message store.
     :param on_invalid: what happens to a record that does not have the documented shape. `fail` (default): the task
         fails and names it. `quarantine`: its JSON, the reason and the time go to the rejects, and it is counted.
+    :param extra_fields: keep fields that this version does not know, as JSON in a column `extra`; off by default. The
+        log names them in any case.
     """
 
     template_fields: Sequence[str] = ("hvsms_conn_id",)
@@ -37,17 +40,19 @@ class HvsmsTransferOperator(BaseOperator):
     extract: ClassVar[type[Extract]]
     target: ClassVar[type[Target]]
 
-    def __init__(self, *, hvsms_conn_id: str, on_invalid: OnInvalid, **kwargs: Any) -> None:
+    def __init__(self, *, hvsms_conn_id: str, on_invalid: OnInvalid, extra_fields: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.hvsms_conn_id = hvsms_conn_id
         self.on_invalid = on_invalid
+        self.extra_fields = extra_fields
         with check_when_parsed(self):
             check_choice("on_invalid", on_invalid, get_args(OnInvalid))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the transfer, and return its summary.
 
-        It holds `rows`, `pages`, `requests`, `date_from` and `date_to`; with `on_invalid="quarantine"` also `rejected`.
+        It holds `rows`, `pages`, `requests`, `date_from` and `date_to`; with `on_invalid="quarantine"` also `rejected`;
+        where the target can tell, also `inserted`, `updated` and `unchanged`.
         """
         extract, target = rendered(self.extract, self), rendered(self.target, self)
         layout, with_rejects = self.extract.layout, self.on_invalid == "quarantine"
@@ -65,9 +70,9 @@ class HvsmsTransferOperator(BaseOperator):
                     for page in progress.over(pages):
                         sink.add(layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at))
                 summary = self._summarise(reading, progress)
-                sink.finish(summary)
+                changes = sink.finish(summary)
                 progress.log_end()
-                return summary
+                return {**summary, **dataclasses.asdict(changes)} if changes else summary
 
     def _summarise(self, reading: Reading, progress: Progress) -> dict[str, Any]:
         window = reading.window

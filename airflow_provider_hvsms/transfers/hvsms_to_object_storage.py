@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_hvsms.api.filters import MAX_PER_PAGE, BatchStatus, Direction, OnInvalid, OptOutStatus, View
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.sinks.files.partitions import PartitionBy
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
 from airflow_provider_hvsms.transfers.extracts import (
@@ -46,6 +47,7 @@ class HvsmsMessagesToObjectStorageOperator(HvsmsTransferOperator):
         format: str = "jsonl",  # noqa: A002 - the name that users know
         compression: str | None = None,
         rows_per_part: int = DEFAULT_ROWS_PER_PART,
+        partition_by: PartitionBy | str | None = None,
         date_from: datetime | str | None = None,
         date_to: datetime | str | None = None,
         window: timedelta | None = None,
@@ -58,10 +60,18 @@ class HvsmsMessagesToObjectStorageOperator(HvsmsTransferOperator):
         concurrency: int = DEFAULT_CONCURRENCY,
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
+        extra_fields: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
-        keep(self, FolderTarget(path=path, format=format, compression=compression, rows_per_part=rows_per_part))
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        target = FolderTarget(
+            path=path,
+            format=format,
+            compression=compression,
+            rows_per_part=rows_per_part,
+            partition_by=partition_by,
+        )
+        keep(self, target)
         extract = MessagesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -98,6 +108,7 @@ class HvsmsBatchesToObjectStorageOperator(HvsmsTransferOperator):
         format: str = "jsonl",  # noqa: A002 - the name that users know
         compression: str | None = None,
         rows_per_part: int = DEFAULT_ROWS_PER_PART,
+        partition_by: PartitionBy | str | None = None,
         date_from: datetime | str | None = None,
         date_to: datetime | str | None = None,
         window: timedelta | None = None,
@@ -107,10 +118,18 @@ class HvsmsBatchesToObjectStorageOperator(HvsmsTransferOperator):
         per_page: int = MAX_PER_PAGE,
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
+        extra_fields: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
-        keep(self, FolderTarget(path=path, format=format, compression=compression, rows_per_part=rows_per_part))
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        target = FolderTarget(
+            path=path,
+            format=format,
+            compression=compression,
+            rows_per_part=rows_per_part,
+            partition_by=partition_by,
+        )
+        keep(self, target)
         extract = BatchesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -144,6 +163,7 @@ class HvsmsStatusesToObjectStorageOperator(HvsmsTransferOperator):
         format: str = "jsonl",  # noqa: A002 - the name that users know
         compression: str | None = None,
         rows_per_part: int = DEFAULT_ROWS_PER_PART,
+        partition_by: PartitionBy | str | None = None,
         date_from: datetime | str | None = None,
         date_to: datetime | str | None = None,
         window: timedelta | None = None,
@@ -153,10 +173,18 @@ class HvsmsStatusesToObjectStorageOperator(HvsmsTransferOperator):
         direction: Direction | str | None = None,
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
+        extra_fields: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
-        keep(self, FolderTarget(path=path, format=format, compression=compression, rows_per_part=rows_per_part))
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        target = FolderTarget(
+            path=path,
+            format=format,
+            compression=compression,
+            rows_per_part=rows_per_part,
+            partition_by=partition_by,
+        )
+        keep(self, target)
         extract = StatusesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -188,16 +216,25 @@ class HvsmsOptOutsToObjectStorageOperator(HvsmsTransferOperator):
         format: str = "jsonl",  # noqa: A002 - the name that users know
         compression: str | None = None,
         rows_per_part: int = DEFAULT_ROWS_PER_PART,
+        partition_by: PartitionBy | str | None = None,
         from_number: str | None = None,
         to_number: str | None = None,
         status: OptOutStatus | str = "all",
         per_page: int = MAX_PER_PAGE,
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
+        extra_fields: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
-        keep(self, FolderTarget(path=path, format=format, compression=compression, rows_per_part=rows_per_part))
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        target = FolderTarget(
+            path=path,
+            format=format,
+            compression=compression,
+            rows_per_part=rows_per_part,
+            partition_by=partition_by,
+        )
+        keep(self, target)
         extract = OptOutsExtract(
             from_number=from_number,
             to_number=to_number,

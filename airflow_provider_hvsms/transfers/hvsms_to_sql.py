@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_hvsms.api.filters import MAX_PER_PAGE, BatchStatus, Direction, OnInvalid, OptOutStatus, View
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.sinks.schema import OnSchemaChange
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
 from airflow_provider_hvsms.transfers.extracts import (
     DEFAULT_CONCURRENCY,
@@ -56,10 +57,12 @@ class HvsmsMessagesToSqlOperator(HvsmsTransferOperator):
         concurrency: int = DEFAULT_CONCURRENCY,
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
+        on_schema_change: OnSchemaChange | str = "add",
+        extra_fields: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
-        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table, on_schema_change=on_schema_change))
         extract = MessagesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -102,10 +105,12 @@ class HvsmsBatchesToSqlOperator(HvsmsTransferOperator):
         per_page: int = MAX_PER_PAGE,
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
+        on_schema_change: OnSchemaChange | str = "add",
+        extra_fields: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
-        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table, on_schema_change=on_schema_change))
         extract = BatchesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -145,10 +150,12 @@ class HvsmsStatusesToSqlOperator(HvsmsTransferOperator):
         direction: Direction | str | None = None,
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
+        on_schema_change: OnSchemaChange | str = "add",
+        extra_fields: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
-        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table, on_schema_change=on_schema_change))
         extract = StatusesExtract(
             date_from=date_from,
             date_to=date_to,
@@ -184,10 +191,12 @@ class HvsmsOptOutsToSqlOperator(HvsmsTransferOperator):
         per_page: int = MAX_PER_PAGE,
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
+        on_schema_change: OnSchemaChange | str = "add",
+        extra_fields: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, **kwargs)
-        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table))
+        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table, on_schema_change=on_schema_change))
         extract = OptOutsExtract(
             from_number=from_number,
             to_number=to_number,

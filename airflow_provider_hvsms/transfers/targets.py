@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, get_args
 
 from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_hvsms.api.errors import InvalidSettings
 from airflow_provider_hvsms.api.filters import check_choice, check_id
+from airflow_provider_hvsms.sinks.files.partitions import PartitionBy
 from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, open_files
-from airflow_provider_hvsms.sinks.schema import Layout, Sink
+from airflow_provider_hvsms.sinks.schema import Layout, OnSchemaChange, Sink
 from airflow_provider_hvsms.sinks.sql.sink import open_table
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
@@ -43,20 +44,25 @@ class TableTarget:
 
     :param sql_conn_id: a connection whose hook is a common-sql hook.
     :param table: the table's name, or `schema.table`.
+    :param on_schema_change: what happens if the table lacks one of our columns, as one of an earlier version may. `add`
+        (default): it is added. `fail`: the load is refused. Columns of your own are left alone in any case.
     """
 
-    template_fields: ClassVar[tuple[str, ...]] = ("sql_conn_id", "table")
+    template_fields: ClassVar[tuple[str, ...]] = ("sql_conn_id", "table", "on_schema_change")
     personal_fields: ClassVar[tuple[str, ...]] = ()
 
     sql_conn_id: str
     table: str
+    on_schema_change: OnSchemaChange | str = "add"
 
     def check_known(self) -> None:
         if is_known(self.table):
             check_id("table", self.table)
+        if is_known(self.on_schema_change):
+            check_choice("on_schema_change", self.on_schema_change, get_args(OnSchemaChange))
 
     def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
-        check_id("table", self.table)
+        self.check_known()
         return open_table(self._hook(), self.table, layout, with_rejects=with_rejects)
 
     def _hook(self) -> DbApiHook:
@@ -85,21 +91,26 @@ class FolderTarget:
     :param compression: `gzip` or `none` for jsonl (default gzip) and csv (default none); a codec of pyarrow for parquet
         (default snappy).
     :param rows_per_part: maximum rows of a part; 100,000 by default, about 10 MB of gzip JSON Lines.
+    :param partition_by: `day`, `month` or `hour` of `creation_time` in UTC: a folder for each, such as
+        `creation_day=2026-11-02`, which a load replaces as a whole. `None` (default): no such folders.
     """
 
-    template_fields: ClassVar[tuple[str, ...]] = ("path", "format", "compression")
+    template_fields: ClassVar[tuple[str, ...]] = ("path", "format", "compression", "partition_by")
     personal_fields: ClassVar[tuple[str, ...]] = ()
 
     path: str | ObjectStoragePath
     format: str = "jsonl"
     compression: str | None = None
     rows_per_part: int = DEFAULT_ROWS_PER_PART
+    partition_by: PartitionBy | str | None = None
 
     def check_known(self) -> None:
         if is_known(self.path):
             check_id("path", str(self.path))
         if is_known(self.format):
             check_choice("format", self.format, FORMATS)
+        if is_known(self.partition_by):
+            check_choice("partition_by", self.partition_by, (None, *get_args(PartitionBy)))
 
     def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
         check_id("path", str(self.path))

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.api.errors import CommitUnknown, LoadFailed, LoadRefused
 from airflow_provider_hvsms.api.redaction import redact
-from airflow_provider_hvsms.sinks.schema import REJECTS, Layout, Row
+from airflow_provider_hvsms.sinks.schema import REJECTS, Changes, Layout, Row
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 from airflow_provider_hvsms.sinks.sql.registry import open_database
 from airflow_provider_hvsms.sinks.sql.target import Target
@@ -97,7 +97,7 @@ class SqlSink:
                 numbered = [(number, *row) for number, row in zip(self._sequence, some, strict=False)]
                 self._database.stage_rows(self._connection, stage, numbered)
 
-    def finish(self, summary: Mapping[str, Any]) -> None:
+    def finish(self, summary: Mapping[str, Any]) -> Changes | None:
         with self._transaction():
             missing = [target for target in self._targets if not target.exists]
             with self._database.created(self._connection, [target.table for target in missing]):
@@ -106,6 +106,7 @@ class SqlSink:
                         target.insert(stage)
                     else:
                         target.merge(stage)
+        return None
 
     def close(self) -> None:
         """Drop the staging tables. If the connection is lost, they are gone with their database session."""
