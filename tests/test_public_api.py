@@ -36,8 +36,8 @@ MESSAGES = {"batch_id", "phone_numbers", "direction", "view"}
 STATUSES = {"batch_id", "phone_numbers", "direction"}
 BATCHES = {"from_number", "statuses"}
 OPT_OUTS = {"from_number", "to_number", "status"}
-TABLE = {"sql_conn_id", "table"}
-FOLDER = {"path", "format", "compression"}
+TABLE = {"sql_conn_id", "table", "on_schema_change"}
+FOLDER = {"path", "format", "compression", "partition_by"}
 
 TEMPLATE_FIELDS: dict[type[BaseOperator], set[str]] = {
     HvsmsGetStatusesOperator: CONNECTION | WINDOW | STATUSES,
@@ -54,7 +54,7 @@ TEMPLATE_FIELDS: dict[type[BaseOperator], set[str]] = {
     HvsmsIntervalBatchesSensor: CONNECTION | WINDOW | {"from_number"},
 }
 REQUIRED: dict[type, set[str]] = {
-    **{public: TABLE for public in TEMPLATE_FIELDS if public.__name__.endswith("ToSqlOperator")},
+    **{public: {"sql_conn_id", "table"} for public in TEMPLATE_FIELDS if public.__name__.endswith("ToSqlOperator")},
     **{public: {"path"} for public in TEMPLATE_FIELDS if public.__name__.endswith("ToObjectStorageOperator")},
     HvsmsBatchSensor: {"batch_id"},
     HvsmsBatchTrigger: {"batch_ids"},
