@@ -1,0 +1,126 @@
+"""Fields that the service sends and this version does not know: how they are found, and kept as JSON."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+# Invalid text, such as half a surrogate pair or a stray byte, raises errors that are no `ValidationError`.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
+_ITEMS = msgspec.json.Decoder(list[Raw] | None)
+
+# Sorted keys and numbers with all their digits: what did not change gives the same text again.
+_VALUE = msgspec.json.Decoder(float_hook=Decimal)
+_CANONICAL = msgspec.json.Encoder(order="deterministic", decimal_format="number")
+
+_DECLARABLE = re.compile(r'[^"\\\x00-\x1f]*')
+"""What msgspec accepts as the name of a field: no character that JSON escapes."""
+
+
+class Extensible(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """A struct that can hold fields beside its own. They are no part of its value: `==` and encoders ignore them."""
+
+    nested: ClassVar[Mapping[str, type[msgspec.Struct]]] = {}
+    """The fields that are lists of structs, whose attribute and JSON names are the same."""
+
+    @property
+    def unknown(self) -> dict[str, Any]:
+        """The JSON of fields that this version does not know, by name. In a list of structs, a dict for each."""
+        found: dict[str, Any] = self.__dict__.get("unknown", {})
+        return found
+
+    @property
+    def extra(self) -> str | None:
+        """The fields that this version does not know as one JSON object with sorted keys; `None` if there are none."""
+        unknown = self.unknown
+        return _CANONICAL.encode(_plain(unknown)).decode() if unknown else None
+
+
+def keep_unknown(record: Extensible, raw: Raw | bytes) -> None:
+    """Keep the unknown fields of a record.
+
+    :param raw: the JSON that it was decoded from.
+    """
+    if unknown := _unknown_in(type(record), raw):
+        record.__dict__["unknown"] = unknown
+
+
+def names_of(unknown: Mapping[str, Any]) -> Iterator[str]:
+    """The names of unknown fields; those in a list of structs as `list.field`."""
+    for name, value in unknown.items():
+        if isinstance(value, list):
+            yield from {f"{name}.{inner}" for item in value for inner in names_of(item)}
+        else:
+            yield name
+
+
+def declarable(unknown: Mapping[str, Any]) -> Iterator[str]:
+    """The names of unknown fields that `strict_type` can declare."""
+    for name, value in unknown.items():
+        if isinstance(value, Raw) and _DECLARABLE.fullmatch(name):
+            yield name
+
+
+@functools.lru_cache(maxsize=128)
+def strict_type(struct_type: type[msgspec.Struct], names: tuple[str, ...] = ()) -> Any:
+    """A subtype with more fields, which are its `unknown`. Decoding any other field fails at once.
+
+    :param names: of the fields, in JSON.
+    """
+    attributes = {name: f"unknown_{number}" for number, name in enumerate(names)}
+
+    def unknown(record: msgspec.Struct) -> dict[str, Any]:
+        values = ((name, getattr(record, attribute)) for name, attribute in attributes.items())
+        return {name: value for name, value in values if value is not UNSET}
+
+    nested = [
+        (name, tuple[strict_type(inner), ...] | None, msgspec.field(default=()))  # type: ignore[misc] # made here
+        for name, inner in getattr(struct_type, "nested", {}).items()
+    ]
+    added = [
+        (attribute, Raw | UnsetType, msgspec.field(default=UNSET, name=name)) for name, attribute in attributes.items()
+    ]
+    return msgspec.defstruct(
+        struct_type.__name__,
+        [*nested, *added],
+        bases=(struct_type,),
+        namespace={"unknown": property(unknown)},
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
+
+
+def _unknown_in(struct_type: type[msgspec.Struct], raw: Raw | bytes) -> dict[str, Any]:
+    fields = _FIELDS.decode(raw)
+    unknown: dict[str, Any] = {name: value for name, value in fields.items() if name not in _declared(struct_type)}
+    for name, inner in getattr(struct_type, "nested", {}).items():
+        items = [_unknown_in(inner, item) for item in _ITEMS.decode(fields.get(name, b"null")) or ()]
+        if any(items):
+            unknown[name] = items
+    return unknown
+
+
+@functools.cache
+def _declared(struct_type: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(struct_type))
+
+
+def _plain(value: Any) -> Any:
+    """The value of some JSON. A value that cannot be decoded becomes a string with its JSON."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    try:
+        return _VALUE.decode(value)
+    except (*UNREADABLE, ArithmeticError):
+        return bytes(value).decode("utf-8", "replace")
