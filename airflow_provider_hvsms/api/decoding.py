@@ -87,8 +87,7 @@ class PageDecoder(Generic[RecordT]):
             strict: RecordT = _record_decoder(self._strict_type).decode(raw)
             return strict
         record: RecordT = _record_decoder(self._record_type).decode(raw)
-        with suppress(*UNREADABLE):  # the name of a field is not valid text
-            keep_unknown(record, raw)
+        keep_unknown(record, raw)
         names.update(names_of(record.unknown))
         self._declare(record.unknown)
         return record
@@ -147,8 +146,7 @@ def _decode_total(status: str, raw: msgspec.Raw) -> StatusTotal:
         total = msgspec.json.decode(raw, type=StatusTotal)
     except msgspec.ValidationError as error:
         raise InvalidRecord(f"The total of status {status} cannot be read: {error}") from error
-    with suppress(*UNREADABLE):  # the name of a field is not valid text
-        keep_unknown(total, raw)
+    keep_unknown(total, raw)
     return total
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Any, ClassVar
 
 import msgspec
@@ -17,9 +16,9 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _ITEMS = msgspec.json.Decoder(list[Raw] | None)
 
-# Sorted keys and numbers with all their digits: what did not change gives the same text again.
-_VALUE = msgspec.json.Decoder(float_hook=Decimal)
-_CANONICAL = msgspec.json.Encoder(order="deterministic", decimal_format="number")
+# Keys are sorted and numbers left as they are, so that the same values give the same text.
+_VALUE = msgspec.json.Decoder(float_hook=lambda number: Raw(number.encode()))
+_CANONICAL = msgspec.json.Encoder(order="deterministic")
 
 _DECLARABLE = re.compile(r'[^"\\\x00-\x1f]*')
 """What msgspec accepts as the name of a field: no character that JSON escapes."""
@@ -39,9 +38,19 @@ class Extensible(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def extra(self) -> str | None:
-        """The fields that this version does not know as one JSON object with sorted keys; `None` if there are none."""
+        """The fields that this version does not know as one JSON object with sorted keys; `None` if there are none.
+
+        Bytes that are not valid text become U+FFFD.
+        """
         unknown = self.unknown
-        return _CANONICAL.encode(_plain(unknown)).decode() if unknown else None
+        if not unknown:
+            return None
+        json = _CANONICAL.encode(unknown)
+        try:
+            value = _VALUE.decode(json)
+        except UnicodeDecodeError:
+            value = _VALUE.decode(json.decode("utf-8", "replace"))
+        return _CANONICAL.encode(value).decode()
 
 
 def keep_unknown(record: Extensible, raw: Raw | bytes) -> None:
@@ -49,7 +58,11 @@ def keep_unknown(record: Extensible, raw: Raw | bytes) -> None:
 
     :param raw: the JSON that it was decoded from.
     """
-    if unknown := _unknown_in(type(record), raw):
+    try:
+        unknown = _unknown_in(type(record), raw)
+    except UnicodeDecodeError:  # the name of a field is not valid text
+        unknown = _unknown_in(type(record), bytes(raw).decode("utf-8", "replace"))
+    if unknown:
         record.__dict__["unknown"] = unknown
 
 
@@ -78,8 +91,9 @@ def strict_type(struct_type: type[msgspec.Struct], names: tuple[str, ...] = ()) 
     attributes = {name: f"unknown_{number}" for number, name in enumerate(names)}
 
     def unknown(record: msgspec.Struct) -> dict[str, Any]:
-        values = ((name, getattr(record, attribute)) for name, attribute in attributes.items())
-        return {name: value for name, value in values if value is not UNSET}
+        return {
+            name: value for name, attribute in attributes.items() if (value := getattr(record, attribute)) is not UNSET
+        }
 
     nested = [
         (name, tuple[strict_type(inner), ...] | None, msgspec.field(default=()))  # type: ignore[misc] # made here
@@ -99,7 +113,7 @@ def strict_type(struct_type: type[msgspec.Struct], names: tuple[str, ...] = ()) 
     )
 
 
-def _unknown_in(struct_type: type[msgspec.Struct], raw: Raw | bytes) -> dict[str, Any]:
+def _unknown_in(struct_type: type[msgspec.Struct], raw: Raw | bytes | str) -> dict[str, Any]:
     fields = _FIELDS.decode(raw)
     unknown: dict[str, Any] = {name: value for name, value in fields.items() if name not in _declared(struct_type)}
     for name, inner in getattr(struct_type, "nested", {}).items():
@@ -112,15 +126,3 @@ def _unknown_in(struct_type: type[msgspec.Struct], raw: Raw | bytes) -> dict[str
 @functools.cache
 def _declared(struct_type: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(field.encode_name for field in msgspec.structs.fields(struct_type))
-
-
-def _plain(value: Any) -> Any:
-    """The value of some JSON. A value that cannot be decoded becomes a string with its JSON."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    try:
-        return _VALUE.decode(value)
-    except (*UNREADABLE, ArithmeticError):
-        return bytes(value).decode("utf-8", "replace")
