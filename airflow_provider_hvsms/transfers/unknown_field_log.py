@@ -40,11 +40,14 @@ class UnknownFieldLog:
         if len(self._named) == _MAX_NAMED:
             shown += " (further ones are not named)"
         if self._kept:
-            self._log.info("Fields of %s that this version does not know, kept in `extra`: %s.", self._resource, shown)
+            self._log.info(
+                "The service sends fields of %s that this version does not know: %s. They are kept in column `extra`.",
+                self._resource, shown,
+            )  # fmt: skip
         else:
             self._log.warning(
-                "Fields of %s that this version does not know, and that are not loaded: %s. A newer version of the "
-                "provider may have columns for them; extra_fields=True keeps them as JSON in a column `extra`.",
+                "The service sends fields of %s that this version does not know: %s. They are not loaded; "
+                "extra_fields=True keeps them as JSON in a column `extra`.",
                 self._resource, shown,
             )  # fmt: skip
 
