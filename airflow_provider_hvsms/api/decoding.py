@@ -80,7 +80,7 @@ class PageDecoder(Generic[RecordT]):
     def _decode_each(self, body: bytes) -> Page[RecordT]:
         names: set[str] = set()
         page = _decode_each(body, self._record_type, lambda raw: self._decode_one(raw, names))
-        return msgspec.structs.replace(page, unknown_fields=names.union(self._declared))
+        return msgspec.structs.replace(page, unknown_fields=frozenset(names.union(self._declared)))
 
     def _decode_one(self, raw: msgspec.Raw, names: set[str]) -> RecordT:
         with suppress(*UNREADABLE):

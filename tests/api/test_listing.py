@@ -61,6 +61,20 @@ def test_after_an_expired_page_token_rejects_are_not_repeated(clock: ManualClock
         assert [len(first.rejects), *(len(page.rejects) for page in pages)] == [1, 0, 0, 0]
 
 
+def test_after_an_expired_page_token_unknown_fields_are_still_found(
+    clock: ManualClock, make_client: MakeClient
+) -> None:
+    with Sandbox(Settings(messages=100, days=1, page_token_ttl=30), clock=clock) as sandbox:
+        pages = make_client(sandbox).message_pages(whole_history(sandbox), per_page=40, find_unknown=True)
+        first = next(pages)
+        sandbox.faults.add(Fault.with_fields({"channel": "TollFree"}), times=None)
+        clock.now += 31
+        rest = list(pages)
+        assert first.unknown_fields == frozenset()
+        assert {page.unknown_fields for page in rest} == {frozenset({"channel"})}
+        assert {message.extra for page in rest for message in page.records} == {'{"channel":"TollFree"}'}
+
+
 def test_page_tokens_that_keep_expiring_are_an_error(clock: ManualClock, make_client: MakeClient) -> None:
     with Sandbox(Settings(messages=100, days=1, page_token_ttl=30), clock=clock) as sandbox:
         with pytest.raises(PageTokenExpired, match=r"400 \(CMN-101.*no longer valid"):

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
 from airflow_provider_hvsms.transfers import hvsms_to_object_storage as files
 from airflow_provider_hvsms.transfers import hvsms_to_sql as tables
-from tests.conftest import Warehouse
+from tests.conftest import DuckDbWarehouse, Warehouse
 from tests.support.history import last_day
 
 CHANNEL = {"kind": "TollFree", "fees": [0.07, 12]}
@@ -106,6 +106,23 @@ def test_a_newer_state_replaces_the_fields_of_an_older_one(
     sandbox.faults.clear()
     load(context, extra_fields=True)
     assert warehouse.query("SELECT DISTINCT extra FROM target") == [(None,)]
+
+
+def test_the_same_fields_again_touch_no_row(sandbox: Sandbox, warehouse: Warehouse, context: Any) -> None:
+    add_fields(sandbox, {"channel": {"kind": "TollFree", "fees": [0.07, 12]}, "region": 1})
+    load(context, extra_fields=True)
+    before = warehouse.query("SELECT * FROM target ORDER BY id")
+    sandbox.faults.clear()
+    add_fields(sandbox, {"region": 1, "channel": {"fees": [0.07, 12], "kind": "TollFree"}})
+    load(context, extra_fields=True)
+    assert warehouse.query("SELECT * FROM target ORDER BY id") == before
+
+
+def test_duckdb_keeps_the_fields_too(sandbox: Sandbox, duckdb_warehouse: DuckDbWarehouse, context: Any) -> None:
+    add_fields(sandbox, {"channel": CHANNEL, 'say "hi"': "1\n2\u0000"}, times=1, path="/messages")
+    load(context, per_page=500, concurrency=1, extra_fields=True)
+    kept = f'{CHANNEL_JSON[:-1]},"say \\"hi\\"":"1\\n2\\u0000"}}'
+    assert set(duckdb_warehouse.query("SELECT DISTINCT extra FROM target")) == {(kept,), (None,)}
 
 
 def test_rejected_recipients_keep_their_fields_too(sandbox: Sandbox, sqlite_warehouse: Warehouse, context: Any) -> None:
