@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_hvsms.sandbox import Fault, Sandbox
 from airflow_provider_hvsms.transfers import hvsms_to_object_storage as files
 from airflow_provider_hvsms.transfers import hvsms_to_sql as tables
-from tests.conftest import DuckDbWarehouse, Warehouse
+from tests.conftest import Warehouse
 from tests.support.history import last_day
 
 CHANNEL = {"kind": "TollFree", "fees": [0.07, 12]}
@@ -118,11 +118,15 @@ def test_the_same_fields_again_touch_no_row(sandbox: Sandbox, warehouse: Warehou
     assert warehouse.query("SELECT * FROM target ORDER BY id") == before
 
 
-def test_duckdb_keeps_the_fields_too(sandbox: Sandbox, duckdb_warehouse: DuckDbWarehouse, context: Any) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgres", "duckdb", "mysql"])
+def test_each_database_keeps_any_json(
+    sandbox: Sandbox, context: Any, request: pytest.FixtureRequest, database: str
+) -> None:
+    warehouse: Warehouse = request.getfixturevalue(f"{database}_warehouse")
     add_fields(sandbox, {"channel": CHANNEL, 'say "hi"': "1\n2\u0000"}, times=1, path="/messages")
     load(context, per_page=500, concurrency=1, extra_fields=True)
     kept = f'{CHANNEL_JSON[:-1]},"say \\"hi\\"":"1\\n2\\u0000"}}'
-    assert set(duckdb_warehouse.query("SELECT DISTINCT extra FROM target")) == {(kept,), (None,)}
+    assert set(warehouse.query("SELECT DISTINCT extra FROM target")) == {(kept,), (None,)}
 
 
 def test_rejected_recipients_keep_their_fields_too(sandbox: Sandbox, sqlite_warehouse: Warehouse, context: Any) -> None:
