@@ -96,17 +96,19 @@ def strict_type(struct_type: type[msgspec.Struct], names: tuple[str, ...] = ()) 
         }
 
     nested = [
-        (name, tuple[strict_type(inner), ...] | None, msgspec.field(default=()))  # type: ignore[misc] # made here
+        (name, tuple[strict_type(inner), ...] | None, msgspec.field(default=()))  # type: ignore[misc]  # a type made here
         for name, inner in getattr(struct_type, "nested", {}).items()
     ]
     added = [
         (attribute, Raw | UnsetType, msgspec.field(default=UNSET, name=name)) for name, attribute in attributes.items()
     ]
+    # Plain attributes for a type without such fields: reading a property of each record would show in a load's time.
+    namespace = {"unknown": property(unknown)} if names else {"unknown": {}, "extra": None}
     return msgspec.defstruct(
         struct_type.__name__,
         [*nested, *added],
         bases=(struct_type,),
-        namespace={"unknown": property(unknown)},
+        namespace=namespace,
         frozen=True,
         kw_only=True,
         forbid_unknown_fields=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,10 +19,9 @@ from airflow_provider_hvsms.api.errors import (
 from airflow_provider_hvsms.api.filters import BatchFilter, MessageFilter, OptOutFilter, StatusFilter
 from airflow_provider_hvsms.api.quota.quota import Quota
 from airflow_provider_hvsms.api.read_ahead import read_ahead
-from airflow_provider_hvsms.api.records import Page
 from airflow_provider_hvsms.api.transport import Transport
 from airflow_provider_hvsms.api.window import Window
-from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
+from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from tests.api.conftest import MakeClient, credentials_of, ids, stored, whole_history
 from tests.support.clock import ManualClock
 
@@ -54,25 +52,6 @@ def test_messages_can_be_filtered_by_batch(sandbox: Sandbox, make_client: MakeCl
     batch = sandbox.store.batches[0]
     found = make_client(sandbox).iter_messages(whole_history(sandbox), MessageFilter(batch_id=batch.id), per_page=7)
     assert ids(found) == ids(sandbox.store.messages_of(batch))
-
-
-@pytest.mark.parametrize("find_unknown", [False, True])
-def test_each_listing_finds_unknown_fields_if_asked(
-    sandbox: Sandbox, make_client: MakeClient, find_unknown: bool
-) -> None:
-    sandbox.faults.add(Fault.with_fields({"channel": "TollFree"}), times=None)
-    client, window = make_client(sandbox), whole_history(sandbox)
-    listings: list[Iterator[Page[Any]]] = [
-        client.message_pages(window, find_unknown=find_unknown),
-        client.message_pages(window, find_unknown=find_unknown, concurrency=4, per_page=100),
-        client.batch_pages(window, find_unknown=find_unknown),
-        client.opt_out_pages(find_unknown=find_unknown),
-    ]
-    names, extra = ({"channel"}, '{"channel":"TollFree"}') if find_unknown else (set(), None)
-    for pages in listings:
-        found = list(pages)
-        assert {page.unknown_fields for page in found} == {frozenset(names)}
-        assert {record.extra for page in found for record in page.records} == {extra}
 
 
 @pytest.mark.parametrize("direction", ["Inbound", "Outbound"])
