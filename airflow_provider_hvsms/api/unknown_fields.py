@@ -103,7 +103,7 @@ def strict_type(struct_type: type[msgspec.Struct], names: tuple[str, ...] = ()) 
         (attribute, Raw | UnsetType, msgspec.field(default=UNSET, name=name)) for name, attribute in attributes.items()
     ]
     # Plain attributes for a type without such fields: reading a property of each record would show in a load's time.
-    namespace = {"unknown": property(unknown)} if names else {"unknown": {}, "extra": None}
+    namespace: dict[str, Any] = {"unknown": property(unknown)} if names else {"unknown": {}, "extra": None}
     return msgspec.defstruct(
         struct_type.__name__,
         [*nested, *added],
