@@ -17,7 +17,7 @@ from requests.auth import AuthBase
 from airflow_provider_hvsms.api.auth.credentials import Credentials
 from airflow_provider_hvsms.api.auth.session import MAX_RENEWALS, Session
 from airflow_provider_hvsms.api.auth.shared_session import TokenStore
-from airflow_provider_hvsms.api.decoding import decode_page, decode_record, decode_statuses
+from airflow_provider_hvsms.api.decoding import DecodePage, decode_record, decode_statuses, page_decoder
 from airflow_provider_hvsms.api.filters import (
     MAX_PER_PAGE,
     BatchFilter,
@@ -128,6 +128,7 @@ class MessageStoreClient:
         per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
         concurrency: int = 1,
+        find_unknown: bool = False,
     ) -> Iterator[Page[Message]]:
         """The messages created in a window, page by page, in no particular order.
 
@@ -138,12 +139,15 @@ class MessageStoreClient:
             requests in the time that one takes, the window is cut into slices and this many of them are read at once,
             or up to twice as many if part of the quota would otherwise be unused. A slice costs at most one request
             more than reading in sequence, and so does the first page, by which the slices are cut.
+        :param find_unknown: also find fields that this version does not know: the page's `unknown_fields` has their
+            names, each record's `extra` their values. Records may then be of a subtype. By default they are ignored.
         """
 
         def read(part: Window) -> Iterator[Page[Message]]:
             parameters = {**part.as_parameters(), **(wanted or MessageFilter()).as_parameters()}
-            return self._list("/messages", parameters, per_page, on_invalid, Message)
+            return self._list("/messages", parameters, per_page, on_invalid, decode)
 
+        decode = page_decoder(Message, find_unknown=find_unknown)
         check_concurrency(concurrency)
         if concurrency == 1:
             return read(window)
@@ -170,10 +174,11 @@ class MessageStoreClient:
         *,
         per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
+        find_unknown: bool = False,
     ) -> Iterator[Page[Batch]]:
         """The batches created in a window, page by page. Arguments are those of `message_pages`."""
         parameters = {**window.as_parameters(), **(wanted or BatchFilter()).as_parameters()}
-        return self._list("/batches", parameters, per_page, on_invalid, Batch)
+        return self._list("/batches", parameters, per_page, on_invalid, page_decoder(Batch, find_unknown=find_unknown))
 
     def iter_batches(
         self, window: Window, wanted: BatchFilter | None = None, *, per_page: int = MAX_PER_PAGE
@@ -200,9 +205,13 @@ class MessageStoreClient:
         *,
         per_page: int = MAX_PER_PAGE,
         on_invalid: OnInvalid = "fail",
+        find_unknown: bool = False,
     ) -> Iterator[Page[OptOut]]:
         """The present opt-outs, page by page; they have no window. Arguments are those of `message_pages`."""
-        return self._list("/opt-outs", (wanted or OptOutFilter()).as_parameters(), per_page, on_invalid, OptOut)
+        parameters = (wanted or OptOutFilter()).as_parameters()
+        return self._list(
+            "/opt-outs", parameters, per_page, on_invalid, page_decoder(OptOut, find_unknown=find_unknown)
+        )
 
     def iter_opt_outs(self, wanted: OptOutFilter | None = None, *, per_page: int = MAX_PER_PAGE) -> Iterator[OptOut]:
         """The present opt-outs, one by one."""
@@ -241,7 +250,7 @@ class MessageStoreClient:
         return math.ceil(min(2 * concurrency, _SPARE_READERS * sustainable))
 
     def _list(
-        self, path: str, parameters: Parameters, per_page: int, on_invalid: OnInvalid, record_type: type[RecordT]
+        self, path: str, parameters: Parameters, per_page: int, on_invalid: OnInvalid, decode: DecodePage[RecordT]
     ) -> Iterator[Page[RecordT]]:
         check_per_page(per_page)
         check_choice("on_invalid", on_invalid, get_args(OnInvalid))
@@ -249,7 +258,7 @@ class MessageStoreClient:
         def fetch(page_token: str | None) -> Page[RecordT]:
             token = {} if page_token is None else {"pageToken": page_token}
             query = {**parameters, "perPage": per_page, **token}
-            return self._read(path, query, lambda body: decode_page(body, record_type))
+            return self._read(path, query, decode)
 
         pages = follow_pages(path, fetch)
         return pages if on_invalid == "quarantine" else fail_on_rejects(pages)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Generic
 
 import msgspec
@@ -18,12 +20,15 @@ from airflow_provider_hvsms.api.records import (
     StatusTotal,
     StatusTotals,
 )
-
-# Invalid text, such as half a surrogate pair or a stray byte, raises errors that are no `ValidationError`.
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+from airflow_provider_hvsms.api.unknown_fields import UNREADABLE, declarable, keep_unknown, names_of, strict_type
 
 # The names of 2020, which the single read may still use (RingCentral: Message Store guide, samples).
 _OLDER_NAMES = {"createdAt": "creationTime", "lastUpdatedAt": "lastModifiedTime"}
+
+DecodePage = Callable[[bytes], Page[RecordT]]
+
+_MAX_DECLARED = 100
+"""Fields of a listing that are decoded fast. A record with others is decoded on its own."""
 
 
 def decode_page(body: bytes, record_type: type[RecordT]) -> Page[RecordT]:
@@ -33,9 +38,64 @@ def decode_page(body: bytes, record_type: type[RecordT]) -> Page[RecordT]:
     """
     try:
         listing = _listing_decoder(record_type).decode(body)
-    except _UNREADABLE:
-        return _decode_each(body, record_type)
+    except UNREADABLE:
+        return _decode_each(body, record_type, _record_decoder(record_type).decode)
     return Page(listing.records or [], (), _next_page_token(listing.paging))
+
+
+def page_decoder(record_type: type[RecordT], *, find_unknown: bool) -> DecodePage[RecordT]:
+    """What decodes the pages of one listing.
+
+    :param find_unknown: also find fields that this version does not know.
+    """
+    return PageDecoder(record_type).decode if find_unknown else functools.partial(decode_page, record_type=record_type)
+
+
+class PageDecoder(Generic[RecordT]):
+    """Decodes the pages of a listing as `decode_page`, and finds fields that this version does not know.
+
+    A page without such fields takes no longer. The first one with a field takes some times as long; after that the
+    field is declared, and further pages with it are decoded at once. Usable by threads.
+    """
+
+    def __init__(self, record_type: type[RecordT]) -> None:
+        self._record_type = record_type
+        self._declared: tuple[str, ...] = ()
+
+    def decode(self, body: bytes) -> Page[RecordT]:
+        """Decode a page; `unknown_fields` holds the names of this page and of earlier ones.
+
+        :raises msgspec.DecodeError: the body is not a listing.
+        """
+        try:
+            listing = _listing_decoder(self._strict_type).decode(body)
+        except UNREADABLE:
+            return self._decode_each(body)
+        return Page(listing.records or [], (), _next_page_token(listing.paging), frozenset(self._declared))
+
+    @property
+    def _strict_type(self) -> Any:
+        return strict_type(self._record_type, self._declared)
+
+    def _decode_each(self, body: bytes) -> Page[RecordT]:
+        names: set[str] = set()
+        page = _decode_each(body, self._record_type, lambda raw: self._decode_one(raw, names))
+        return msgspec.structs.replace(page, unknown_fields=frozenset(names.union(self._declared)))
+
+    def _decode_one(self, raw: msgspec.Raw, names: set[str]) -> RecordT:
+        with suppress(*UNREADABLE):
+            strict: RecordT = _record_decoder(self._strict_type).decode(raw)
+            return strict
+        record: RecordT = _record_decoder(self._record_type).decode(raw)
+        keep_unknown(record, raw)
+        names.update(names_of(record.unknown))
+        self._declare(record.unknown)
+        return record
+
+    def _declare(self, unknown: Mapping[str, Any]) -> None:
+        names = {*self._declared, *declarable(unknown)}
+        if len(names) <= _MAX_DECLARED:
+            self._declared = tuple(sorted(names))
 
 
 def decode_record(body: bytes, record_type: type[RecordT]) -> RecordT:
@@ -48,7 +108,7 @@ def decode_record(body: bytes, record_type: type[RecordT]) -> RecordT:
     renamed = {_OLDER_NAMES.get(name, name): value for name, value in fields.items()}
     try:
         return msgspec.json.decode(msgspec.json.encode(renamed), type=record_type)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidRecord(_problem(record_type, body, error)) from error
 
 
@@ -83,9 +143,11 @@ def _is_total(status: str, raw: msgspec.Raw) -> bool:
 
 def _decode_total(status: str, raw: msgspec.Raw) -> StatusTotal:
     try:
-        return msgspec.json.decode(raw, type=StatusTotal)
+        total = msgspec.json.decode(raw, type=StatusTotal)
     except msgspec.ValidationError as error:
         raise InvalidRecord(f"The total of status {status} cannot be read: {error}") from error
+    keep_unknown(total, raw)
+    return total
 
 
 class _Paging(msgspec.Struct, rename="camel"):
@@ -106,19 +168,24 @@ class _Identified(msgspec.Struct):
     id: Any = None
 
 
-@functools.cache
+@functools.lru_cache(maxsize=32)
 def _listing_decoder(record_type: Any) -> msgspec.json.Decoder[_Listing[Any]]:
     return msgspec.json.Decoder(_Listing[record_type])
 
 
-def _decode_each(body: bytes, record_type: type[RecordT]) -> Page[RecordT]:
+@functools.lru_cache(maxsize=32)
+def _record_decoder(record_type: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(record_type)
+
+
+def _decode_each(body: bytes, record_type: type[RecordT], decode: Callable[[msgspec.Raw], RecordT]) -> Page[RecordT]:
     listing = _decode_raw_listing(body)
     records: list[RecordT] = []
     rejects: list[Reject] = []
     for raw in listing.records or []:
         try:
-            records.append(msgspec.json.decode(raw, type=record_type))
-        except _UNREADABLE as error:
+            records.append(decode(raw))
+        except UNREADABLE as error:
             rejects.append(Reject(bytes(raw), _problem(record_type, raw, error)))
     return Page(records, rejects, _next_page_token(listing.paging))
 
@@ -128,7 +195,7 @@ def _decode_raw_listing(body: bytes) -> _RawListing:
         return msgspec.json.decode(body, type=_RawListing)
     except msgspec.ValidationError:
         raise
-    except _UNREADABLE:
+    except UNREADABLE:
         return _decode_invalid_text(body)
 
 
@@ -153,7 +220,7 @@ def _next_page_token(paging: _Paging | None) -> str | None:
 def _problem(record_type: type[Record], raw: msgspec.Raw | bytes, error: Exception) -> str:
     try:
         record_id = msgspec.json.decode(raw, type=_Identified).id
-    except _UNREADABLE:
+    except UNREADABLE:
         record_id = None
     noun = record_type.noun
     name = f"{noun} {record_id}" if isinstance(record_id, str | int) else f"one {noun} without a usable id"

@@ -92,7 +92,7 @@ def _without(page: Page[RecordT], known: Collection[Key]) -> Page[RecordT]:
         return page
     records = [record for record in page.records if record.key not in known]
     rejects = [reject for reject in page.rejects if reject.key not in known]
-    return Page(records, rejects, page.next_page_token)
+    return Page(records, rejects, page.next_page_token, page.unknown_fields)
 
 
 class _KeyLog:

@@ -1,18 +1,20 @@
 """The records of the message store as typed values.
 
-Costs are `Decimal`, times are aware datetimes in UTC, ids are strings. Fields that are not listed here are ignored,
-and statuses that are not documented are kept. `decoding.py` reads records from a response's body.
+Costs are `Decimal`, times are aware datetimes in UTC, ids are strings. Statuses that are not documented are kept;
+fields that are not listed here are ignored, or kept on request. `decoding.py` reads records from a response's body.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, TypeVar
 
 import msgspec
 from msgspec.structs import force_setattr
+
+from airflow_provider_hvsms.api.unknown_fields import Extensible, names_of
 
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -69,7 +71,7 @@ def _check_cost(cost: Decimal | None) -> None:
         raise ValueError("`cost` has more than twelve digits before its decimal places")
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Record(Extensible, frozen=True, kw_only=True, rename="camel"):
     """A record of a listing."""
 
     noun: ClassVar[str]
@@ -138,6 +140,7 @@ class Batch(Record, frozen=True, kw_only=True):
     """
 
     noun: ClassVar[str] = "batch"
+    nested: ClassVar[Mapping[str, type[msgspec.Struct]]] = {"rejected": RejectedRecipient}
 
     id: RecordId
     creation_time: AwareDatetime
@@ -176,7 +179,7 @@ class OptOut(Record, frozen=True, kw_only=True):
         return (self.from_number, self.to)
 
 
-class StatusTotal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class StatusTotal(Extensible, frozen=True, kw_only=True, rename="camel"):
     """The messages that have one status.
 
     :param cost: of all of them together; `None` in the older response shape, which has no cost.
@@ -185,7 +188,7 @@ class StatusTotal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     count: Count = 0
     cost: Decimal | None = None
-    error_code_counts: CountsByCode = {}
+    error_code_counts: CountsByCode = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.count is None:
@@ -212,6 +215,11 @@ class StatusTotals(msgspec.Struct, frozen=True, kw_only=True):
         """The totals under the names that `Message.message_status` uses."""
         documented = {status: getattr(self, field) for status, field in STATUS_FIELDS.items()}
         return {**documented, **self.others}
+
+    @property
+    def unknown_fields(self) -> frozenset[str]:
+        """The names of fields of the totals that this version does not know."""
+        return frozenset(name for total in self.by_status().values() for name in names_of(total.unknown))
 
     @property
     def total(self) -> int:
@@ -256,8 +264,13 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, Generic[ItemT], frozen=True):
-    """A page of a listing: its records, those that could not be read, and the next page's token (`None`: last page)."""
+    """A page of a listing: its records, those that could not be read, and the next page's token (`None`: last page).
+
+    :param unknown_fields: the names of fields that records up to this page have and this version does not know, if the
+        read finds them.
+    """
 
     records: Sequence[ItemT]
     rejects: Sequence[Reject] = ()
     next_page_token: str | None = None
+    unknown_fields: frozenset[str] = frozenset()

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -76,6 +76,10 @@ class Layout(Generic[RecordT]):
         """All columns of a row; the last one, `loaded_at`, holds the time of the load."""
         return (*self.record_columns, LOADED_AT)
 
+    def with_extra(self) -> Self:
+        """This layout with a column `extra` after those of the record: fields that this version does not know."""
+        return dataclasses.replace(self, record_columns=(*self.record_columns, EXTRA))
+
     @property
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
@@ -111,6 +115,7 @@ class Sink(Protocol):
         """
 
 
+EXTRA = Column("extra", ColumnType.JSON)
 LOADED_AT = Column("loaded_at", ColumnType.TIMESTAMP)
 
 
@@ -169,6 +174,10 @@ class StatusRow(msgspec.Struct, frozen=True, kw_only=True):
     phone_numbers: str
     status: str
     total: StatusTotal
+
+    @property
+    def extra(self) -> str | None:
+        return self.total.extra
 
 
 def status_rows(

@@ -15,6 +15,7 @@ from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sinks.schema import REJECTS
 from airflow_provider_hvsms.transfers.progress import Progress
+from airflow_provider_hvsms.transfers.unknown_field_log import UnknownFieldLog
 from airflow_provider_hvsms.utils.arguments import check_when_parsed, rendered
 from airflow_provider_hvsms.utils.failures import fail_without_retry
 
@@ -55,19 +56,21 @@ class HvsmsTransferOperator(BaseOperator):
         where the target can tell, also `inserted`, `updated` and `unchanged`.
         """
         extract, target = rendered(self.extract, self), rendered(self.target, self)
-        layout, with_rejects = self.extract.layout, self.on_invalid == "quarantine"
+        layout = self.extract.layout.with_extra() if self.extra_fields else self.extract.layout
         with fail_without_retry(self.hvsms_conn_id):
             extract.check_rendered(context)
             with (
                 HvsmsHook(self.hvsms_conn_id).get_conn() as client,
-                target.open(layout, with_rejects=with_rejects) as sink,
+                target.open(layout, with_rejects=self.on_invalid == "quarantine") as sink,
             ):
                 reading = extract.read(client, context, self.on_invalid)
                 self.log.info("Reading %s.", f"what was created in {reading.window}" if reading.window else "all")
                 progress = Progress(client, self.log)
+                unknown = UnknownFieldLog(self.log, self.extract.resource, kept=self.extra_fields)
                 loaded_at = datetime.now(UTC)
                 with closing(read_ahead([reading.pages])) as pages:
                     for page in progress.over(pages):
+                        unknown.note(page.unknown_fields)
                         sink.add(layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at))
                 summary = self._summarise(reading, progress)
                 changes = sink.finish(summary)

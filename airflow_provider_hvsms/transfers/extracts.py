@@ -45,6 +45,8 @@ class Extract(ArgumentGroup, Protocol):
     """The arguments that say what a transfer reads, and how it is read."""
 
     layout: ClassVar[Layout[Any]]
+    resource: ClassVar[str]
+    """What the log calls the records."""
 
     def check_rendered(self, context: Mapping[str, Any]) -> None:
         """Check the rendered arguments, before anything is sent or opened.
@@ -69,6 +71,7 @@ class MessagesExtract(MessageSelection):
     """
 
     layout: ClassVar[Layout[Any]] = MESSAGES
+    resource: ClassVar[str] = "messages"
     template_fields: ClassVar[tuple[str, ...]] = (*MessageSelection.template_fields, "view")
 
     view: Any = "Simple"
@@ -94,6 +97,7 @@ class MessagesExtract(MessageSelection):
             per_page=self.per_page,
             on_invalid=on_invalid,
             concurrency=self.concurrency,
+            find_unknown=True,
         )
         return Reading(window, pages)
 
@@ -110,6 +114,7 @@ class StatusesExtract(MessageSelection):
     """
 
     layout: ClassVar[Layout[Any]] = STATUSES
+    resource: ClassVar[str] = "statuses"
 
     def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
         window = self.window_to_read(client, context)
@@ -118,7 +123,8 @@ class StatusesExtract(MessageSelection):
             planned = self.resolve(context)
             start, end = planned.start, planned.end
         totals = client.get_statuses(window, self.as_filter())
-        return Reading(window, iter([Page(status_rows(totals, start=start, end=end, **self.filter_arguments()))]))
+        rows = status_rows(totals, start=start, end=end, **self.filter_arguments())
+        return Reading(window, iter([Page(rows, unknown_fields=totals.unknown_fields)]))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,6 +135,7 @@ class BatchesExtract(BatchSelection):
     """
 
     layout: ClassVar[Layout[Any]] = BATCHES
+    resource: ClassVar[str] = "batches"
 
     per_page: int = MAX_PER_PAGE
 
@@ -138,7 +145,9 @@ class BatchesExtract(BatchSelection):
 
     def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
         window = up_to_now(self.resolve(context))
-        pages = client.batch_pages(window, self.as_filter(), per_page=self.per_page, on_invalid=on_invalid)
+        pages = client.batch_pages(
+            window, self.as_filter(), per_page=self.per_page, on_invalid=on_invalid, find_unknown=True
+        )
         return Reading(window, pages)
 
 
@@ -154,6 +163,7 @@ class OptOutsExtract:
     """
 
     layout: ClassVar[Layout[Any]] = OPT_OUTS
+    resource: ClassVar[str] = "opt-outs"
     template_fields: ClassVar[tuple[str, ...]] = ("from_number", "to_number", "status")
     personal_fields: ClassVar[tuple[str, ...]] = ("from_number", "to_number")
 
@@ -171,7 +181,8 @@ class OptOutsExtract:
 
     def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
         wanted = OptOutFilter(**self._filter_arguments())
-        return Reading(None, client.opt_out_pages(wanted, per_page=self.per_page, on_invalid=on_invalid))
+        pages = client.opt_out_pages(wanted, per_page=self.per_page, on_invalid=on_invalid, find_unknown=True)
+        return Reading(None, pages)
 
     def _filter_arguments(self) -> dict[str, Any]:
         return {"from_number": self.from_number, "to_number": self.to_number, "status": self.status}

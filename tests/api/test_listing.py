@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from airflow_provider_hvsms.api.errors import InvalidRecord, PageTokenExpired, UnexpectedResponse
 from airflow_provider_hvsms.api.filters import OptOutFilter
+from airflow_provider_hvsms.api.records import Page
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from tests.api.conftest import MakeClient, ids, whole_history
 from tests.support.clock import ManualClock
@@ -59,6 +61,39 @@ def test_after_an_expired_page_token_rejects_are_not_repeated(clock: ManualClock
         first = next(pages)
         clock.now += 31
         assert [len(first.rejects), *(len(page.rejects) for page in pages)] == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("find_unknown", [False, True])
+def test_each_listing_finds_unknown_fields_if_asked(
+    sandbox: Sandbox, make_client: MakeClient, find_unknown: bool
+) -> None:
+    sandbox.faults.add(Fault.with_fields({"channel": "TollFree"}), times=None)
+    client, window = make_client(sandbox), whole_history(sandbox)
+    listings: list[Iterator[Page[Any]]] = [
+        client.message_pages(window, find_unknown=find_unknown),
+        client.message_pages(window, find_unknown=find_unknown, concurrency=4, per_page=100),
+        client.batch_pages(window, find_unknown=find_unknown),
+        client.opt_out_pages(find_unknown=find_unknown),
+    ]
+    names, extra = ({"channel"}, '{"channel":"TollFree"}') if find_unknown else (set(), None)
+    for pages in listings:
+        found = list(pages)
+        assert {page.unknown_fields for page in found} == {frozenset(names)}
+        assert {record.extra for page in found for record in page.records} == {extra}
+
+
+def test_after_an_expired_page_token_unknown_fields_are_still_found(
+    clock: ManualClock, make_client: MakeClient
+) -> None:
+    with Sandbox(Settings(messages=100, days=1, page_token_ttl=30), clock=clock) as sandbox:
+        pages = make_client(sandbox).message_pages(whole_history(sandbox), per_page=40, find_unknown=True)
+        first = next(pages)
+        sandbox.faults.add(Fault.with_fields({"channel": "TollFree"}), times=None)
+        clock.now += 31
+        rest = list(pages)
+        assert first.unknown_fields == frozenset()
+        assert {page.unknown_fields for page in rest} == {frozenset({"channel"})}
+        assert {message.extra for page in rest for message in page.records} == {'{"channel":"TollFree"}'}
 
 
 def test_page_tokens_that_keep_expiring_are_an_error(clock: ManualClock, make_client: MakeClient) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
@@ -90,6 +90,15 @@ class Fault:
         return cls._changing_list(lambda content: _remove_field(content, field))
 
     @classmethod
+    def with_fields(cls, fields: Mapping[str, Any], inside: str | None = None) -> Fault:
+        """Respond with fields that are not documented, in each record of a list, a single record, or each total.
+
+        :param fields: their names and values, such as ``{"channel": {"kind": "TollFree"}}``.
+        :param inside: add them to the items of this list of each record, such as ``rejected``.
+        """
+        return cls._changing(lambda response: _with_changed_content(response, lambda one: _add(one, fields, inside)))
+
+    @classmethod
     def slow(cls, seconds: float) -> Fault:
         """Respond as usual, but only after ``seconds`` of real time."""
 
@@ -109,7 +118,11 @@ class Fault:
 
     @classmethod
     def _changing_list(cls, change: Callable[[dict[str, Any]], None]) -> Fault:
-        return cls._changing(lambda response: _with_changed_list(response, change))
+        def change_list(content: dict[str, Any]) -> None:
+            if "records" in content:
+                change(content)
+
+        return cls._changing(lambda response: _with_changed_content(response, change_list))
 
 
 @dataclass(slots=True)
@@ -163,11 +176,11 @@ class FaultSchedule:
         return None
 
 
-def _with_changed_list(response: Response, change: Callable[[dict[str, Any]], None]) -> Response:
-    """Return the response of a list with its content changed; any other response unchanged."""
+def _with_changed_content(response: Response, change: Callable[[dict[str, Any]], None]) -> Response:
+    """Return the response with its JSON object changed; any other response unchanged."""
     has_json = response.status == 200 and response.content_type == JSON and response.body
     content = json.loads(response.body) if has_json else None
-    if not isinstance(content, dict) or "records" not in content:
+    if not isinstance(content, dict):
         return response
     change(content)
     return replace(response, body=Response.of_json(content).body)
@@ -182,3 +195,17 @@ def _remove_field(content: dict[str, Any], field: str) -> None:
     for record in content["records"]:
         if isinstance(record, dict):
             record.pop(field, None)
+
+
+def _add(content: dict[str, Any], fields: Mapping[str, Any], inside: str | None) -> None:
+    for record in _records(content):
+        for target in (record.get(inside) or ()) if inside else (record,):
+            target.update(fields)
+
+
+def _records(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The records of a list, the totals of a response with statuses, or the single record."""
+    if "records" in content:
+        return [record for record in content["records"] if isinstance(record, dict)]
+    members = content.get("messageStatuses", content).values()
+    return [total for total in members if isinstance(total, dict) and "count" in total] or [content]

@@ -155,6 +155,46 @@ def test_a_field_may_be_missing_from_the_records_of_a_list(client: Client) -> No
     assert all("lastModifiedTime" in record for record in client.read("/messages", WINDOW).json()["records"])
 
 
+def test_records_of_each_list_may_have_more_fields(client: Client) -> None:
+    added = {"channel": {"kind": "TollFree", "fees": [0.07, 12]}}
+    for path, query in (("/messages", WINDOW), ("/batches", WINDOW), ("/opt-outs", {})):
+        regular = client.read(path, query).json()
+        client.sandbox.faults.add(Fault.with_fields(added), path=path)
+        assert client.read(path, query).json()["records"] == [{**record, **added} for record in regular["records"]]
+        assert regular["records"]
+
+
+def test_a_single_record_may_have_more_fields(client: Client) -> None:
+    for path in (f"/messages/{client.sandbox.store.messages[0].id}", f"/batches/{client.sandbox.store.batches[0].id}"):
+        regular = client.read(path).json()
+        client.sandbox.faults.add(Fault.with_fields({"channel": "TollFree"}))
+        assert client.read(path).json() == {**regular, "channel": "TollFree"}
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_each_total_may_have_more_fields(open_client: Opener, legacy: bool) -> None:
+    client = open_client(legacy_statuses=legacy)
+    regular = client.read("/statuses", WINDOW).json()
+    client.sandbox.faults.add(Fault.with_fields({"segmentCount": 7}))
+    changed = client.read("/statuses", WINDOW).json()
+    regular, changed = (content.get("messageStatuses", content) for content in (regular, changed))
+    assert changed == {status: {**total, "segmentCount": 7} for status, total in regular.items()}
+
+
+def test_rejected_recipients_may_have_more_fields(client: Client) -> None:
+    client.sandbox.faults.add(Fault.with_fields({"carrier": "A"}, inside="rejected"))
+    batches = client.read("/batches", WINDOW).json()["records"]
+    rejected = [recipient for batch in batches for recipient in batch["rejected"]]
+    assert rejected
+    assert all(recipient["carrier"] == "A" for recipient in rejected)
+    assert all("carrier" not in batch for batch in batches)
+
+
+def test_an_error_has_no_more_fields(client: Client) -> None:
+    client.sandbox.faults.add(Fault.with_fields({"channel": "TollFree"}))
+    assert "channel" not in client.read("/messages/unknown").json()
+
+
 def test_a_mistyped_fault_cannot_exist() -> None:
     with pytest.raises(AttributeError):
         Fault.htlm()  # type: ignore[attr-defined]  # tested here
