@@ -60,7 +60,7 @@ class HvsmsTransferOperator(BaseOperator):
             extract.check_rendered(context)
             with (
                 HvsmsHook(self.hvsms_conn_id).get_conn() as client,
-                target.open(layout, with_rejects=with_rejects) as sink,
+                target.open(layout, window=extract.planned_window(context), with_rejects=with_rejects) as sink,
             ):
                 reading = extract.read(client, context, self.on_invalid)
                 self.log.info("Reading %s.", f"what was created in {reading.window}" if reading.window else "all")

@@ -55,14 +55,22 @@ def open_files(
     :raises UnusableFolder: the folder cannot be written until its path or a permission is changed.
     :raises FolderUnavailable: the file system or object store did not answer, or answered with an error of its own.
     """
-    if not isinstance(rows_per_part, int) or rows_per_part < 1:
-        raise InvalidRequest(f"rows_per_part is {rows_per_part!r}; it must be a whole number, at least 1.")
+    check_rows_per_part(rows_per_part)
     file_format = find_format(format, compression)
-    sink = FileSink(Publication(Folder(path)), layout, file_format, rows_per_part)
+    sink = FileSink(Publication.start(Folder(path)), layout, file_format, rows_per_part)
     try:
         yield sink
     finally:
         sink.discard()
+
+
+def check_rows_per_part(rows: object) -> None:
+    """Check the size of a part.
+
+    :raises InvalidRequest: it is not a number above 0.
+    """
+    if not isinstance(rows, int) or rows < 1:
+        raise InvalidRequest(f"rows_per_part is {rows!r}; it must be a whole number, at least 1.")
 
 
 class FileSink:
