@@ -38,15 +38,17 @@ class ObservedLake(ObservedFolder):
         return ObservedFolder(self._path / name, self._before_step)
 
 
-def upload(lake: Folder, days: list[str], content: str) -> PartitionedPublication:
-    """Start a load and upload two parts for each day."""
-    publication = PartitionedPublication(lake, Partitions("day"), days)
+def start(lake: Folder, days: list[str]) -> PartitionedPublication:
+    return PartitionedPublication(lake, Partitions("day"), days)
+
+
+def upload(publication: PartitionedPublication, content: str, days: list[str]) -> None:
+    """Upload two parts for each day."""
     for day in days:
         for number in range(2):
             with tempfile.TemporaryFile() as file:
                 file.write(f"{content} {number}".encode())
                 publication.of(day).add_part(file, ".csv")
-    return publication
 
 
 def publish(publication: PartitionedPublication, content: str, days: list[str]) -> None:
@@ -65,9 +67,10 @@ def test_of_two_loads_at_once_the_later_one_wins_on_each_day_of_both(tmp_path: P
     scheduler = StepScheduler(seed)
     days = {"first": DAYS[:3], "second": DAYS[1:]}
     loads = {
-        name: upload(ObservedLake(lake, functools.partial(scheduler.before_step, name)), days[name], name)
-        for name in days
+        name: start(ObservedLake(lake, functools.partial(scheduler.before_step, name)), days[name]) for name in days
     }
+    for name, load in loads.items():
+        upload(load, name, days[name])
     scheduler.run({name: functools.partial(publish, load, name, days[name]) for name, load in loads.items()})
     for day, winner in zip(DAYS, ["first", "second", "second", "second"], strict=True):
         assert success(tmp_path / day) == winner
@@ -76,9 +79,10 @@ def test_of_two_loads_at_once_the_later_one_wins_on_each_day_of_both(tmp_path: P
 
 
 def test_a_load_that_ends_after_a_later_one_publishes_its_other_days(any_folder: ObjectStoragePath) -> None:
-    first = upload(Folder(any_folder), DAYS[:3], "first")
-    publish(upload(Folder(any_folder), DAYS[1:2], "second"), "second", DAYS[1:2])
-    publish(first, "first", DAYS[:3])
+    first, second = start(Folder(any_folder), DAYS[:3]), start(Folder(any_folder), DAYS[1:2])
+    for publication, name, days in ((second, "second", DAYS[1:2]), (first, "first", DAYS[:3])):
+        upload(publication, name, days)
+        publish(publication, name, days)
     first.discard()
     for day, winner in zip(DAYS[:3], ["first", "second", "first"], strict=True):
         files = visible_files(any_folder / day)
@@ -87,8 +91,9 @@ def test_a_load_that_ends_after_a_later_one_publishes_its_other_days(any_folder:
 
 
 def test_loads_of_other_days_do_not_disturb_each_other(any_folder: ObjectStoragePath) -> None:
-    loads = {day: upload(Folder(any_folder), [day], day) for day in DAYS}
+    loads = {day: start(Folder(any_folder), [day]) for day in DAYS}
     for day, load in reversed(loads.items()):
+        upload(load, day, [day])
         publish(load, day, [day])
     assert [json.loads(visible_files(any_folder / day)["_SUCCESS"])["content"] for day in DAYS] == DAYS
 
