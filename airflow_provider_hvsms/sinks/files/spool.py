@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 from airflow_provider_hvsms.sinks.files.format import FileFormat
 from airflow_provider_hvsms.sinks.schema import Column, Row
 
-_MAX_ROWS_IN_MEMORY = 20_000
+_MAX_ROWS_IN_MEMORY = 10_000
 _MAX_FILES = 32
 
 

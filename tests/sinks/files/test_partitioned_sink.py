@@ -198,7 +198,7 @@ def test_the_same_rows_give_the_same_bytes_however_they_were_added(
 ) -> None:
     many = [row for number in range(12_000) for row in (on_day(1, 0), on_day(2, number % 1_440))]
     lakes = [ObjectStoragePath(f"file://{tmp_path}/{name}") for name in "ab"]
-    for lake, step, in_memory in zip(lakes, (24_000, 777), (20_000, 3_333), strict=True):
+    for lake, step, in_memory in zip(lakes, (24_000, 777), (10_000, 3_333), strict=True):
         monkeypatch.setattr(spool, "_MAX_ROWS_IN_MEMORY", in_memory)
         with open_lake(lake, 2, format=format_name, rows_per_part=11_000) as sink:
             for start in range(0, len(many), step):
