@@ -83,10 +83,10 @@ class TableTarget:
 class FolderTarget:
     """A folder: parts of a bounded number of rows, and `_SUCCESS`, which holds the summary as JSON.
 
-    A folder is for one window: template it, for example with `{{ data_interval_start | ds }}`. Running the window again
-    replaces its parts, all at once at the end; a load that fails leaves the folder as it was. Columns are those of the
-    tables, times are UTC. With `on_invalid="quarantine"`, records that cannot be read go to `_rejects.jsonl` beside the
-    parts.
+    Without `partition_by`, a folder is for one window: template it, for example with `{{ data_interval_start | ds }}`.
+    Running the window again replaces its parts, all at once at the end; a load that fails leaves the folder as it was.
+    Columns are those of the tables, times are UTC. With `on_invalid="quarantine"`, records that cannot be read go to
+    `_rejects.jsonl` beside the parts.
 
     :param path: the folder, such as `s3://warehouse@lake/messages/{{ data_interval_start | ds }}`; what precedes the
         `@` is the Airflow connection.
@@ -95,7 +95,8 @@ class FolderTarget:
         (default snappy).
     :param rows_per_part: maximum rows of a part; 100,000 by default, about 10 MB of gzip JSON Lines.
     :param partition_by: `day`, `month` or `hour` of `creation_time` in UTC: a folder for each, such as
-        `creation_day=2026-11-02`, which a load replaces as a whole. `None` (default): no such folders.
+        `creation_day=2026-11-02`, which a load replaces as a whole, so that the window must cover it as a whole. For
+        messages and batches. `None` (default): no such folders.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("path", "format", "compression", "partition_by")
