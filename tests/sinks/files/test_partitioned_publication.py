@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import random
 import tempfile
 import time
@@ -13,18 +14,18 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
+from s3fs import S3FileSystem
 
 from airflow_provider_hvsms.api.errors import FolderUnavailable
 from airflow_provider_hvsms.sinks.files.folder import Folder
 from airflow_provider_hvsms.sinks.files.partitioned_publication import PartitionedPublication
 from airflow_provider_hvsms.sinks.files.partitions import Partitions
 from tests.sinks.files import endless_lake
-from tests.sinks.files.folders import all_files, ids, load_lake, open_lake, visible_files
+from tests.sinks.files.folders import all_files, ids, load_lake, open_lake, temporary_names, visible_files
 from tests.sinks.files.sample_rows import reject, row
 from tests.sinks.files.test_publication import ObservedFolder, StepScheduler, parts_of, success
 
 DAYS = [f"creation_day=2026-11-0{number}" for number in range(1, 5)]
-KILLS = 20
 
 
 class ObservedLake(ObservedFolder):
@@ -143,20 +144,24 @@ def test_a_store_that_fails_while_publishing_leaves_each_day_whole(
     assert [ids(folder / day) for day in DAYS[:3]] == [["2"], [], []]
 
 
-def test_a_load_that_is_killed_at_any_moment_leaves_no_partial_day(folder: ObjectStoragePath) -> None:
+@pytest.mark.parametrize(("store", "kills"), [("file", 20), ("s3", 5)])
+def test_a_load_that_is_killed_at_any_moment_leaves_no_partial_day(
+    folder: ObjectStoragePath, s3: S3FileSystem, store: str, kills: int
+) -> None:
+    if store == "s3":
+        folder = ObjectStoragePath(f"s3://lake@lake/{os.urandom(4).hex()}")
     chance = random.Random(7)
-    for _ in range(KILLS):
-        kill_a_load(folder, chance.random())
-        assert [is_whole(Path(folder.path, day)) for day in DAYS[:3]] == [True] * 3
+    for _ in range(kills):
+        kill_a_load(folder, s3.endpoint_url, chance.random())
+        assert [is_whole(folder / day) for day in DAYS[:3]] == [True] * 3
     load_lake(folder, 3, [row(1)])
     assert [ids(folder / day) for day in DAYS[:3]] == [["1"], [], []]
-    for day in DAYS[:3]:
-        assert not list(Path(folder.path, day).glob(".hvsms-*.draft"))
+    assert [temporary_names(folder / day) for day in DAYS[:3]] == [[], [], []]
 
 
-def kill_a_load(folder: ObjectStoragePath, moment: float) -> None:
+def kill_a_load(folder: ObjectStoragePath, s3_url: str, moment: float) -> None:
     """Kill a process in its third load, at a moment that is a part of the time that its second one took."""
-    process, finished = endless_lake.start(folder.path)
+    process, finished = endless_lake.start(str(folder), s3_url)
     finished.recv()
     started = time.monotonic()
     finished.recv()
@@ -167,9 +172,10 @@ def kill_a_load(folder: ObjectStoragePath, moment: float) -> None:
     finished.close()
 
 
-def is_whole(day: Path) -> bool:
+def is_whole(day: ObjectStoragePath) -> bool:
     """Whether a day holds all rows of the load that its `_SUCCESS` tells of."""
-    summary = json.loads((day / "_SUCCESS").read_text())
+    files = all_files(day)
+    summary = json.loads(files["_SUCCESS"])
     assert summary["rows"] > 30
-    rows = sum(part.read_text().count(f'"{summary["load"]}"') for part in day.glob("part-*"))
-    return bool(rows == summary["rows"])
+    text = f'"{summary["load"]}"'.encode()
+    return bool(summary["rows"] == sum(file.count(text) for name, file in files.items() if name.startswith("part-")))

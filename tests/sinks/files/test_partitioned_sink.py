@@ -42,13 +42,15 @@ def on_day(day: int, number: int, **changes: Any) -> Row:
     return row(number, creation_time=FIRST_DAY + timedelta(days=day - 1, minutes=number), **changes)
 
 
-def open_files() -> int:
-    """Descriptors of regular files that this process has open."""
+def open_files() -> list[int]:
+    """The sizes of the regular files that this process has open."""
     numbers = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
-    found = 0
+    found = []
     for number in numbers:
         with suppress(OSError):  # that of the listing is closed by now
-            found += stat.S_ISREG(os.fstat(number).st_mode)
+            status = os.fstat(number)
+            if stat.S_ISREG(status.st_mode):
+                found.append(status.st_size)
     return found
 
 
@@ -229,18 +231,32 @@ def test_a_folder_has_parts_of_a_bounded_number_of_rows(any_folder: ObjectStorag
 
 def test_few_files_are_open_with_many_partitions(folder: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "_MAX_ROWS_IN_MEMORY", 100)
-    before = open_files()
+    before = len(open_files())
     hours = [FIRST_DAY + timedelta(hours=number) for number in range(200)]
     many = [row(number, creation_time=hour) for number in range(3) for hour in hours]
     with open_lake(folder, Window(FIRST_DAY, hours[-1] + timedelta(hours=1)), partition_by="hour") as sink:
         sink.add(many, [])
         sink.add(many, [])
-        assert open_files() - before < 40
+        assert len(open_files()) - before < 40
         sink.finish({})
-    assert open_files() == before
+    assert len(open_files()) == before
     assert len(subfolders(folder)) == 200
     for hour in hours:
         assert ids(folder / f"creation_hour={hour:%Y-%m-%dT%H}") == ["0", "1", "2"] * 2
+
+
+def test_the_local_disk_holds_no_rows_of_complete_parts(
+    folder: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "_MAX_ROWS_IN_MEMORY", 30)
+    before = sum(open_files())
+    with open_lake(folder, 2, rows_per_part=100, compression="none") as sink:
+        for number in range(500):
+            sink.add([on_day(1, number), on_day(2, number)], [])
+            # A row takes about 500 bytes.
+            assert sum(open_files()) - before < 2 * 100 * 600
+        sink.finish({})
+    assert [len(ids(folder / day)) for day in DAYS[:2]] == [500, 500]
 
 
 def test_no_file_is_left_on_the_local_disk(
