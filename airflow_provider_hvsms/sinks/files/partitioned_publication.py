@@ -12,10 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from airflow_provider_hvsms.api.errors import HvsmsError, LoadSuperseded, UnusableFolder
+from airflow_provider_hvsms.api.errors import HvsmsError, LoadSuperseded
 from airflow_provider_hvsms.sinks.files.folder import Folder
-from airflow_provider_hvsms.sinks.files.partitions import Partitions, is_partition
-from airflow_provider_hvsms.sinks.files.publication import Publication, end_load, has_parts, start_load
+from airflow_provider_hvsms.sinks.files.publication import Publication, end_load, start_load
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -31,11 +30,10 @@ class PartitionedPublication:
 
     :param folder: holds the folders of the partitions.
     :param covered: the partitions that the load replaces.
-    :raises UnusableFolder: the folder holds files that are not partitioned in this way.
     """
 
-    def __init__(self, folder: Folder, partitions: Partitions, covered: Sequence[str]) -> None:
-        _check_not_mixed(folder, partitions)
+    def __init__(self, folder: Folder, covered: Sequence[str]) -> None:
+        self.covered = covered
         self._folder = folder
         self._publications: dict[str, Publication] = {}
         others = _in_parallel(lambda name: folder.subfolder(name).list_files(), covered)
@@ -77,16 +75,6 @@ class PartitionedPublication:
             log.info("%s was replaced by a load that started later; this load leaves it alone.", partition)
             return False
         return True
-
-
-def _check_not_mixed(folder: Folder, partitions: Partitions) -> None:
-    others = [name for name in folder.list_folders() if is_partition(name) and not name.startswith(partitions.prefix)]
-    if others or has_parts(folder.list_files()):
-        raise UnusableFolder(
-            f"{folder.display_name} holds {f'folders such as {min(others)}' if others else 'parts'} of loads without "
-            f"partition_by={partitions.unit!r}, so that readers of the lake would find records twice. Nothing was "
-            "written. Use another path, or remove them."
-        )
 
 
 def _in_parallel(function: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> list[ResultT]:

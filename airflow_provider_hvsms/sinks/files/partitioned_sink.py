@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from airflow_provider_hvsms.sinks.files.format import FileFormat
 from airflow_provider_hvsms.sinks.files.jsonl import JsonLines
 from airflow_provider_hvsms.sinks.files.partitioned_publication import PartitionedPublication
 from airflow_provider_hvsms.sinks.files.partitions import PARTITIONED_COLUMN, PartitionBy, Partitions, check_partitioned
+from airflow_provider_hvsms.sinks.files.publication import check_not_mixed
 from airflow_provider_hvsms.sinks.files.registry import find_format
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, check_rows_per_part
 from airflow_provider_hvsms.sinks.files.spool import RowSpool
@@ -70,12 +71,12 @@ def open_partitions(
     """
     check_partitioned(layout)
     check_rows_per_part(rows_per_part)
-    partitions = Partitions(partition_by)
-    partitions.check(window)
+    partitions = Partitions(partition_by, window)
     file_format = find_format(format, compression)
-    covered = partitions.names_in(window, begun_by=now or datetime.now(UTC))
-    publication = PartitionedPublication(Folder(path), partitions, covered)
-    sink = PartitionedSink(publication, layout, partitions, window, covered, file_format, rows_per_part)
+    folder = Folder(path)
+    check_not_mixed(folder, partition_by)
+    publication = PartitionedPublication(folder, partitions.names(begun_by=now or datetime.now(UTC)))
+    sink = PartitionedSink(publication, partitions, layout, file_format, rows_per_part)
     try:
         yield sink
     finally:
@@ -83,25 +84,19 @@ def open_partitions(
 
 
 class PartitionedSink:
-    """Writes the rows of each partition as parts of a folder; the same rows give the same bytes.
-
-    :param covered: the partitions that are replaced even if there are no rows of them.
-    """
+    """Writes the rows of each partition as parts of a folder; the same rows give the same bytes."""
 
     def __init__(
         self,
         publication: PartitionedPublication,
-        layout: Layout[Any],
         partitions: Partitions,
-        window: Window,
-        covered: Sequence[str],
+        layout: Layout[Any],
         file_format: FileFormat,
         rows_per_part: int,
     ) -> None:
         self._publication = publication
         self._partitions = partitions
-        self._window = window
-        self._totals = {name: _Totals() for name in covered}
+        self._totals = {name: _Totals() for name in publication.covered}
         self._format = file_format
         self._rows_per_part = rows_per_part
         self._created = layout.names.index(PARTITIONED_COLUMN)
@@ -150,11 +145,11 @@ class PartitionedSink:
         for row in rows:
             found[name_of(row[created])].append(row)
         for name, some in found.items():
-            if not self._partitions.covers(self._window, name):
+            if name not in self._partitions:
                 raise InvalidRecord(
-                    f"The service returned {len(some)} records of {name}, which lies outside the window {self._window} "
-                    "that was requested. No folder was changed. Read a window that covers it, for example with a "
-                    "longer lookback."
+                    f"The service returned {len(some)} records of {name}, which lies outside the window "
+                    f"{self._partitions.window} that was requested. No folder was changed. Read a window that covers "
+                    "it, for example with a longer lookback."
                 )
         return found
 
@@ -163,13 +158,12 @@ class PartitionedSink:
 
         The first one, because each later load whose window still holds the record replaces the others.
         """
-        first = self._partitions.name_of(self._window.start)
         try:
             created = msgspec.json.decode(reject[_RECORD], type=_Created).creation_time.astimezone(UTC)
         except (msgspec.MsgspecError, OverflowError):
-            return first
+            return self._partitions.first
         name = self._partitions.name_of(created)
-        return name if self._partitions.covers(self._window, name) else first
+        return name if name in self._partitions else self._partitions.first
 
     def _complete(self, name: str) -> None:
         if self._rows.count(name) or (self._format.stores_schema and not self._totals[name].rows):

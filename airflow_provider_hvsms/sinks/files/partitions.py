@@ -36,65 +36,60 @@ _REMEDIES = {
 
 @dataclasses.dataclass(frozen=True)
 class Partitions:
-    """The partitions, named `creation_day=2026-11-02`, `creation_month=2026-11` or `creation_hour=2026-11-02T13`.
+    """The partitions of a window.
 
-    A name holds the beginning of `creation_time` in UTC as ISO 8601. Hive and object stores escape none of its
-    characters. Readers take a day for a date, and a month or an hour for a text, which sorts by time and is in no
-    reader's time zone.
+    They are named `creation_day=2026-11-02`, `creation_month=2026-11` or `creation_hour=2026-11-02T13`, by the
+    beginning of `creation_time` in UTC as ISO 8601. Hive and object stores escape none of these characters. Readers
+    take a day for a date, and a month or an hour for a text, which sorts by time and is in no reader's time zone.
 
     :param unit: `day`, `month` or `hour`.
-    :raises InvalidRequest: it is none of these.
+    :param window: covers each of its partitions as a whole.
+    :raises InvalidRequest: there is no such unit, or the window covers only a part of a partition.
     """
 
     unit: PartitionBy | str
+    window: Window
 
     def __post_init__(self) -> None:
         check_choice("partition_by", self.unit, get_args(PartitionBy))
+        cut = [self.name_of(end) for end in (self.window.start, self.window.end) if end != self._start_of(end)]
+        if cut:
+            raise InvalidRequest(
+                f"The window {self.window} covers only a part of {' and of '.join(dict.fromkeys(cut))}, but a load "
+                f"with partition_by={self.unit!r} replaces each {self.unit} (UTC) as a whole. Nothing was read or "
+                f"written. Instead, {_REMEDIES[self.unit]}."
+            )
 
     @property
-    def prefix(self) -> str:
-        """What the names of all partitions begin with."""
-        return f"creation_{self.unit}="
+    def first(self) -> str:
+        return self.name_of(self.window.start)
 
     def name_of(self, moment: datetime) -> str:
         """The name of the partition of a moment in UTC."""
-        return self.prefix + moment.isoformat()[: _ISO_LENGTHS[self.unit]]
+        return f"creation_{self.unit}={moment.isoformat()[: _ISO_LENGTHS[self.unit]]}"
 
-    def names_in(self, window: Window, *, begun_by: datetime) -> list[str]:
-        """The partitions of a window that began before a moment, in order."""
-        begun = itertools.takewhile(lambda start: start < min(window.end, begun_by), self._starts(window.start))
-        return [self.name_of(start) for start in begun]
+    def names(self, *, begun_by: datetime) -> list[str]:
+        """The partitions that began before a moment, in order."""
+        end = min(self.window.end, begun_by)
+        return [self.name_of(start) for start in itertools.takewhile(lambda start: start < end, self._starts())]
 
-    def covers(self, window: Window, name: str) -> bool:
-        """Whether a partition lies in a window that `check` accepts."""
-        return self.name_of(window.start) <= name < self.name_of(window.end)
+    def __contains__(self, name: str) -> bool:
+        return self.first <= name < self.name_of(self.window.end)
 
-    def check(self, window: Window) -> None:
-        """Check that a window covers each of its partitions as a whole.
-
-        :raises InvalidRequest: naming the partitions that it cuts.
-        """
-        cut = [self.name_of(end) for end in (window.start, window.end) if end != self._start_of(end)]
-        if cut:
-            raise InvalidRequest(
-                f"The window {window} covers only a part of {' and of '.join(dict.fromkeys(cut))}, but a load with "
-                f"partition_by={self.unit!r} replaces each {self.unit} (UTC) as a whole. Nothing was read or written. "
-                f"Instead, {_REMEDIES[self.unit]}."
-            )
-
-    def _start_of(self, moment: datetime) -> datetime:
-        return moment.replace(**_FIRST[self.unit])
-
-    def _starts(self, start: datetime) -> Iterator[datetime]:
-        """The starts of all partitions from one on."""
+    def _starts(self) -> Iterator[datetime]:
+        """The starts of all partitions from the first one on."""
+        start = self.window.start
         while True:
             yield start
             start = self._start_of(start + _LONGEST[self.unit])
 
+    def _start_of(self, moment: datetime) -> datetime:
+        return moment.replace(**_FIRST[self.unit])
 
-def is_partition(name: str) -> bool:
-    """Whether a folder may be a partition of any unit."""
-    return name.startswith(tuple(Partitions(unit).prefix for unit in get_args(PartitionBy)))
+
+def unit_of(name: str) -> str | None:
+    """The unit of the partition that a folder's name stands for; `None` for other folders."""
+    return next((unit for unit in get_args(PartitionBy) if name.startswith(f"creation_{unit}=")), None)
 
 
 def check_partitioned(layout: Layout[Any]) -> None:

@@ -18,6 +18,7 @@ import msgspec
 
 from airflow_provider_hvsms.api.errors import HvsmsError, LoadSuperseded, UnusableFolder
 from airflow_provider_hvsms.sinks.files.folder import HIDDEN_PREFIX, Folder
+from airflow_provider_hvsms.sinks.files.partitions import unit_of
 from airflow_provider_hvsms.sinks.files.registry import SUFFIXES
 
 SUCCESS = "_SUCCESS"
@@ -71,9 +72,19 @@ def end_load(folder: Folder, load: LoadId) -> None:
     folder.remove(name for name, other in found if other and other < load)
 
 
-def has_parts(names: Iterable[str]) -> bool:
-    """Whether some files are parts of a load."""
-    return any(map(_PART.fullmatch, names))
+def check_not_mixed(folder: Folder, partition_by: str | None) -> None:
+    """Check that the folder holds no records of loads with another `partition_by`.
+
+    :raises UnusableFolder: it does.
+    """
+    others = [name for name in folder.list_folders() if unit_of(name) not in (None, partition_by)]
+    if partition_by:
+        others += filter(_PART.fullmatch, folder.list_files())
+    if others:
+        raise UnusableFolder(
+            f"{folder.display_name} holds {min(others)} of a load with another partition_by than {partition_by!r}, so "
+            "that readers would find records twice. Nothing was written. Use another path, or remove what it holds."
+        )
 
 
 class Publication:

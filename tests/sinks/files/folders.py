@@ -20,6 +20,7 @@ from airflow_provider_hvsms.sinks.files.sink import FileSink, open_files
 from airflow_provider_hvsms.sinks.schema import MESSAGES, Row
 
 FIRST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
+DAYS = [f"creation_day=2026-11-0{number}" for number in range(1, 10)]
 _LOAD = re.compile(r"^part-\d{6}-[0-9a-f]{8}-")
 
 # In a different module in Airflow 2 and 3, but always that of the path.

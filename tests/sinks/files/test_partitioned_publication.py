@@ -19,7 +19,6 @@ from s3fs import S3FileSystem
 from airflow_provider_hvsms.api.errors import FolderUnavailable
 from airflow_provider_hvsms.sinks.files.folder import Folder
 from airflow_provider_hvsms.sinks.files.partitioned_publication import PartitionedPublication
-from airflow_provider_hvsms.sinks.files.partitions import Partitions
 from tests.sinks.files import endless_lake
 from tests.sinks.files.folders import all_files, ids, load_lake, open_lake, temporary_names, visible_files
 from tests.sinks.files.sample_rows import reject, row
@@ -40,7 +39,7 @@ class ObservedLake(ObservedFolder):
 
 
 def start(lake: Folder, days: list[str]) -> PartitionedPublication:
-    return PartitionedPublication(lake, Partitions("day"), days)
+    return PartitionedPublication(lake, days)
 
 
 def upload(publication: PartitionedPublication, content: str, days: list[str]) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,43 +12,23 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_hvsms.api.errors import InvalidRecord, InvalidRequest, UnusableFolder
 from airflow_provider_hvsms.api.window import Window
-from airflow_provider_hvsms.sinks.files import spool
 from airflow_provider_hvsms.sinks.files.partitioned_sink import open_partitions
 from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.schema import MESSAGES, STATUSES, Row
 from tests.sinks.files.folders import (
+    DAYS,
     FIRST_DAY,
     all_files,
     ids,
     load,
     load_lake,
-    open_lake,
     parse_jsonl,
     put_files,
     subfolders,
     visible_files,
     visible_names,
 )
-from tests.sinks.files.sample_rows import LOADED_AT, row, rows
-
-DAYS = [f"creation_day=2026-11-0{number}" for number in range(1, 10)]
-
-
-def on_day(day: int, number: int, **changes: Any) -> Row:
-    """A row that was created on a day from 1 on, `number` minutes after midnight."""
-    return row(number, creation_time=FIRST_DAY + timedelta(days=day - 1, minutes=number), **changes)
-
-
-def open_files() -> list[int]:
-    """The sizes of the regular files that this process has open."""
-    numbers = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
-    found = []
-    for number in numbers:
-        with suppress(OSError):  # that of the listing is closed by now
-            status = os.fstat(number)
-            if stat.S_ISREG(status.st_mode):
-                found.append(status.st_size)
-    return found
+from tests.sinks.files.sample_rows import LOADED_AT, on_day, rows
 
 
 def reject_of(record: str) -> Row:
@@ -194,82 +171,12 @@ def test_no_reject_is_lost_when_windows_move_on(folder: ObjectStoragePath) -> No
     assert [rejected(folder / day) for day in DAYS[:4]] == [["{}"], ["{}"], [], []]
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
-def test_the_same_rows_give_the_same_bytes_however_they_were_added(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_name: str
-) -> None:
-    many = [row for number in range(12_000) for row in (on_day(1, 0), on_day(2, number % 1_440))]
-    lakes = [ObjectStoragePath(f"file://{tmp_path}/{name}") for name in "ab"]
-    for lake, step, in_memory in zip(lakes, (24_000, 777), (10_000, 3_333), strict=True):
-        monkeypatch.setattr(spool, "_MAX_ROWS_IN_MEMORY", in_memory)
-        with open_lake(lake, 2, format=format_name, rows_per_part=11_000) as sink:
-            for start in range(0, len(many), step):
-                sink.add(many[start : start + step], [])
-            sink.finish({})
-    for day in DAYS[:2]:
-        assert len(visible_files(lakes[0] / day)) == 3
-        assert visible_files(lakes[0] / day) == visible_files(lakes[1] / day)
-
-
-@pytest.mark.parametrize("format_name", FORMATS)
-def test_a_partitioned_file_holds_what_one_without_partitions_does(tmp_path: Path, format_name: str) -> None:
-    lake, folder = (ObjectStoragePath(f"file://{tmp_path}/{name}") for name in ("lake", "folder"))
-    many = rows(12_000)
-    load_lake(lake, 2, many, format=format_name, compression="none")
-    load(folder, many, format=format_name, compression="none")
-    [(name, expected)] = [(name, file) for name, file in visible_files(folder).items() if name.startswith("part-")]
-    assert visible_files(lake / DAYS[0])[name] == expected
-
-
 def test_a_folder_has_parts_of_a_bounded_number_of_rows(any_folder: ObjectStoragePath) -> None:
     load_lake(any_folder, 2, [on_day(1 + number % 2, number) for number in range(50)], rows_per_part=10)
     for day, remainder in zip(DAYS[:2], (0, 1), strict=True):
         parts = [name for name in visible_names(any_folder / day) if name.startswith("part-")]
         assert parts == [f"part-0000{number}.jsonl.gz" for number in range(3)]
         assert ids(any_folder / day) == [str(number) for number in range(50) if number % 2 == remainder]
-
-
-def test_few_files_are_open_with_many_partitions(folder: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool, "_MAX_ROWS_IN_MEMORY", 100)
-    before = len(open_files())
-    hours = [FIRST_DAY + timedelta(hours=number) for number in range(200)]
-    many = [row(number, creation_time=hour) for number in range(3) for hour in hours]
-    with open_lake(folder, Window(FIRST_DAY, hours[-1] + timedelta(hours=1)), partition_by="hour") as sink:
-        sink.add(many, [])
-        sink.add(many, [])
-        assert len(open_files()) - before < 40
-        sink.finish({})
-    assert len(open_files()) == before
-    assert len(subfolders(folder)) == 200
-    for hour in hours:
-        assert ids(folder / f"creation_hour={hour:%Y-%m-%dT%H}") == ["0", "1", "2"] * 2
-
-
-def test_the_local_disk_holds_no_rows_of_complete_parts(
-    folder: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(spool, "_MAX_ROWS_IN_MEMORY", 30)
-    before = sum(open_files())
-    with open_lake(folder, 2, rows_per_part=100, compression="none") as sink:
-        for number in range(500):
-            sink.add([on_day(1, number), on_day(2, number)], [])
-            # A row takes about 500 bytes.
-            assert sum(open_files()) - before < 2 * 100 * 600
-        sink.finish({})
-    assert [len(ids(folder / day)) for day in DAYS[:2]] == [500, 500]
-
-
-def test_no_file_is_left_on_the_local_disk(
-    any_folder: ObjectStoragePath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "scratch").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
-    monkeypatch.setattr(spool, "_MAX_ROWS_IN_MEMORY", 10)
-    with open_lake(any_folder, 2) as sink:
-        sink.add([on_day(1, 1), on_day(2, 2)] * 10, [reject_of("{}")])
-        assert not list((tmp_path / "scratch").iterdir())
-        sink.finish({})
-    assert not list((tmp_path / "scratch").iterdir())
 
 
 def test_a_window_that_cuts_a_day_is_refused_before_the_folder_is_created(folder: ObjectStoragePath) -> None:
@@ -288,15 +195,20 @@ def test_rows_without_a_time_of_creation_are_refused(folder: ObjectStoragePath) 
 def test_a_folder_that_holds_a_load_without_partitions_is_refused(any_folder: ObjectStoragePath) -> None:
     load(any_folder, rows(1))
     before = all_files(any_folder)
-    with pytest.raises(UnusableFolder, match="holds parts of loads without partition_by='day'"):
+    with pytest.raises(UnusableFolder, match=r"holds part-0.*\.gz of a load with another partition_by than 'day', so"):
         load_lake(any_folder, 1, [])
     assert all_files(any_folder) == before
 
 
-def test_a_folder_with_other_partitions_is_refused(any_folder: ObjectStoragePath) -> None:
+@pytest.mark.parametrize("partition_by", ["day", None])
+def test_a_folder_with_other_partitions_is_refused(any_folder: ObjectStoragePath, partition_by: str | None) -> None:
     load_lake(any_folder, 1, [], partition_by="hour")
-    with pytest.raises(UnusableFolder, match="holds folders such as creation_hour=2026-11-01T00 of loads without"):
-        load_lake(any_folder, 1, [], partition_by="day")
+    expected = f"holds creation_hour=2026-11-01T00 of a load with another partition_by than {partition_by!r}, so"
+    with pytest.raises(UnusableFolder, match=expected):
+        if partition_by:
+            load_lake(any_folder, 1, [], partition_by=partition_by)
+        else:
+            load(any_folder, [])
 
 
 def test_unrelated_files_and_folders_are_kept(any_folder: ObjectStoragePath) -> None:

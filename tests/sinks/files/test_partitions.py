@@ -32,17 +32,17 @@ def window(start: str, end: str) -> Window:
     ],
 )
 def test_a_window_covers_each_of_its_partitions(unit: str, start: str, end: str, names: list[str]) -> None:
-    partitions = Partitions(unit)
-    covered = window(start, end)
-    partitions.check(covered)
-    assert partitions.names_in(covered, begun_by=LATER) == names
-    assert all(partitions.covers(covered, name) for name in names)
+    partitions = Partitions(unit, window(start, end))
+    assert partitions.names(begun_by=LATER) == names
+    assert partitions.first == names[0]
+    assert all(name in partitions for name in names)
+    assert partitions.name_of(partitions.window.end) not in partitions
 
 
 def test_partitions_that_have_not_begun_are_left_out() -> None:
-    covered = window("2026-11-01T00", "2026-11-08T00")
+    partitions = Partitions("day", window("2026-11-01T00", "2026-11-08T00"))
     noon = datetime(2026, 11, 2, 12, tzinfo=UTC)
-    assert Partitions("day").names_in(covered, begun_by=noon) == ["creation_day=2026-11-01", "creation_day=2026-11-02"]
+    assert partitions.names(begun_by=noon) == ["creation_day=2026-11-01", "creation_day=2026-11-02"]
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_partitions_that_have_not_begun_are_left_out() -> None:
 def test_a_window_that_cuts_a_partition_is_refused(unit: str, start: str, end: str, cut: str, remedy: str) -> None:
     cutting = window(start, end)
     with pytest.raises(InvalidRequest) as error:
-        Partitions(unit).check(cutting)
+        Partitions(unit, cutting)
     assert f"The window {cutting} covers only a part of {cut}, but" in str(error.value)
     assert remedy in str(error.value)
 
 
 def test_an_unknown_unit_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="partition_by is 'week'; it must be one of 'day', 'month', 'hour'"):
-        Partitions("week")
+        Partitions("week", window("2026-11-01T00", "2026-11-08T00"))
 
 
 @pytest.mark.parametrize("layout", [MESSAGES, BATCHES])
