@@ -21,6 +21,7 @@ from airflow_provider_hvsms.transfers.hvsms_to_object_storage import (
     HvsmsStatusesToObjectStorageOperator,
 )
 from tests.support.history import DAY, last_day, stored_between
+from tests.transfers import processes
 
 HOUR = timedelta(hours=1)
 
@@ -60,6 +61,19 @@ def test_each_message_is_in_the_folder_of_its_day(
     rows = [json.loads((tmp_path / day / "_SUCCESS").read_text())["rows"] for day in expected]
     assert rows == [len(ids) for ids in expected.values()]
     assert summary["rows"] == sum(rows)
+
+
+def test_overlapping_windows_at_once_in_two_processes_give_each_message_once(
+    sandbox: Sandbox, context: Any, tmp_path: Path
+) -> None:
+    start, end = last_day(sandbox)
+    name = f"{HvsmsMessagesToObjectStorageOperator.__module__}.{HvsmsMessagesToObjectStorageOperator.__name__}"
+    arguments = {"path": f"file://{tmp_path}", "partition_by": "day", "per_page": 100}
+    both = [processes.start({name: arguments}, interval) for interval in ((start - 2 * DAY, start), (start - DAY, end))]
+    for process in both:
+        process.join(timeout=300)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert ids_by_folder(tmp_path) == expected_by("creation_day=%Y-%m-%d", sandbox, start - 2 * DAY, end)
 
 
 def test_hours_fit_a_window_of_any_whole_hours(sandbox: Sandbox, context: Any, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ ResultT = TypeVar("ResultT")
 log = logging.getLogger(__name__)
 
 _FOLDERS_AT_ONCE = 8
-"""A folder takes about ten requests to an object store, one after the other."""
+"""Publishing a folder takes about a dozen requests to an object store, one after the other."""
 
 
 class PartitionedPublication:
