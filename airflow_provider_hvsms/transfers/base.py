@@ -57,11 +57,12 @@ class HvsmsTransferOperator(BaseOperator):
         """
         extract, target = rendered(self.extract, self), rendered(self.target, self)
         layout = self.extract.layout.with_extra() if self.extra_fields else self.extract.layout
+        with_rejects = self.on_invalid == "quarantine"
         with fail_without_retry(self.hvsms_conn_id):
             extract.check_rendered(context)
             with (
                 HvsmsHook(self.hvsms_conn_id).get_conn() as client,
-                target.open(layout, with_rejects=self.on_invalid == "quarantine") as sink,
+                target.open(layout, window=extract.planned_window(context), with_rejects=with_rejects) as sink,
             ):
                 reading = extract.read(client, context, self.on_invalid)
                 self.log.info("Reading %s.", f"what was created in {reading.window}" if reading.window else "all")

@@ -54,6 +54,12 @@ class Extract(ArgumentGroup, Protocol):
         :raises InvalidRequest: naming the argument.
         """
 
+    def planned_window(self, context: Mapping[str, Any]) -> Window | None:
+        """The window that the run stands for, whose end may lie in the future.
+
+        :return: `None` for a resource without a window, and for one that only the message store knows.
+        """
+
     def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
         """Begin to read. The first page is requested when it is taken."""
 
@@ -118,10 +124,8 @@ class StatusesExtract(MessageSelection):
 
     def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
         window = self.window_to_read(client, context)
-        start, end = window.start, window.start
-        if not self.has_batch_window:
-            planned = self.resolve(context)
-            start, end = planned.start, planned.end
+        planned = self.planned_window(context)
+        start, end = (planned.start, planned.end) if planned else (window.start, window.start)
         totals = client.get_statuses(window, self.as_filter())
         rows = status_rows(totals, start=start, end=end, **self.filter_arguments())
         return Reading(window, iter([Page(rows, unknown_fields=totals.unknown_fields)]))
@@ -144,7 +148,7 @@ class BatchesExtract(BatchSelection):
         check_per_page(self.per_page)
 
     def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
-        window = up_to_now(self.resolve(context))
+        window = up_to_now(self.planned_window(context))
         pages = client.batch_pages(
             window, self.as_filter(), per_page=self.per_page, on_invalid=on_invalid, find_unknown=True
         )
@@ -178,6 +182,9 @@ class OptOutsExtract:
 
     def check_rendered(self, context: Mapping[str, Any]) -> None:
         OptOutFilter(**self._filter_arguments())
+
+    def planned_window(self, context: Mapping[str, Any]) -> None:
+        return None
 
     def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
         wanted = OptOutFilter(**self._filter_arguments())

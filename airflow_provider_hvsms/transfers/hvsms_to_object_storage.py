@@ -21,7 +21,7 @@ from airflow_provider_hvsms.transfers.extracts import (
     StatusesExtract,
 )
 from airflow_provider_hvsms.transfers.targets import FolderTarget
-from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, keep, takes
+from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, check_when_parsed, keep, takes
 
 
 @takes(FolderTarget, MessagesExtract)
@@ -85,6 +85,7 @@ class HvsmsMessagesToObjectStorageOperator(HvsmsTransferOperator):
             concurrency=concurrency,
         )
         keep(self, extract)
+        _check_records(self, target, of_one_batch=extract.has_batch_window)
 
 
 @takes(FolderTarget, BatchesExtract)
@@ -140,6 +141,7 @@ class HvsmsBatchesToObjectStorageOperator(HvsmsTransferOperator):
             per_page=per_page,
         )
         keep(self, extract)
+        _check_records(self, target)
 
 
 @takes(FolderTarget, StatusesExtract)
@@ -195,6 +197,7 @@ class HvsmsStatusesToObjectStorageOperator(HvsmsTransferOperator):
             direction=direction,
         )
         keep(self, extract)
+        _check_records(self, target)
 
 
 @takes(FolderTarget, OptOutsExtract)
@@ -242,3 +245,10 @@ class HvsmsOptOutsToObjectStorageOperator(HvsmsTransferOperator):
             per_page=per_page,
         )
         keep(self, extract)
+        _check_records(self, target)
+
+
+def _check_records(operator: HvsmsTransferOperator, target: FolderTarget, *, of_one_batch: bool = False) -> None:
+    """Check, when the DAG is parsed, that `partition_by` suits what is read."""
+    with check_when_parsed(operator):
+        target.check_records(operator.extract.layout, of_one_batch=of_one_batch)

@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Protocol, get_args
 from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 
-from airflow_provider_hvsms.api.errors import InvalidSettings
+from airflow_provider_hvsms.api.errors import InvalidRequest, InvalidSettings
 from airflow_provider_hvsms.api.filters import check_choice, check_id
-from airflow_provider_hvsms.sinks.files.partitions import PartitionBy
+from airflow_provider_hvsms.api.window import Window
+from airflow_provider_hvsms.sinks.files.partitioned_sink import open_partitions
+from airflow_provider_hvsms.sinks.files.partitions import PartitionBy, check_partitioned
 from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, open_files
 from airflow_provider_hvsms.sinks.schema import Layout, OnSchemaChange, Sink
@@ -24,11 +26,12 @@ from airflow_provider_hvsms.utils.values import is_known
 class Target(ArgumentGroup, Protocol):
     """The arguments that say where a transfer writes, and how it is opened."""
 
-    def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
+    def open(self, layout: Layout[Any], *, window: Window | None, with_rejects: bool) -> AbstractContextManager[Sink]:
         """Check the rendered arguments and the target, and make it ready to take rows.
 
         Left without `finish`, the target is as it was.
 
+        :param window: the window that the run stands for, if it is known before reading.
         :param with_rejects: also take records that could not be read.
         """
 
@@ -61,7 +64,7 @@ class TableTarget:
         if is_known(self.on_schema_change):
             check_choice("on_schema_change", self.on_schema_change, get_args(OnSchemaChange))
 
-    def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
+    def open(self, layout: Layout[Any], *, window: Window | None, with_rejects: bool) -> AbstractContextManager[Sink]:
         self.check_known()
         return open_table(self._hook(), self.table, layout, with_rejects=with_rejects)
 
@@ -80,10 +83,10 @@ class TableTarget:
 class FolderTarget:
     """A folder: parts of a bounded number of rows, and `_SUCCESS`, which holds the summary as JSON.
 
-    A folder is for one window: template it, for example with `{{ data_interval_start | ds }}`. Running the window again
-    replaces its parts, all at once at the end; a load that fails leaves the folder as it was. Columns are those of the
-    tables, times are UTC. With `on_invalid="quarantine"`, records that cannot be read go to `_rejects.jsonl` beside the
-    parts.
+    Without `partition_by`, a folder is for one window: template it, for example with `{{ data_interval_start | ds }}`.
+    Running the window again replaces its parts, all at once at the end; a load that fails leaves the folder as it was.
+    Columns are those of the tables, times are UTC. With `on_invalid="quarantine"`, records that cannot be read go to
+    `_rejects.jsonl` beside the parts.
 
     :param path: the folder, such as `s3://warehouse@lake/messages/{{ data_interval_start | ds }}`; what precedes the
         `@` is the Airflow connection.
@@ -92,7 +95,8 @@ class FolderTarget:
         (default snappy).
     :param rows_per_part: maximum rows of a part; 100,000 by default, about 10 MB of gzip JSON Lines.
     :param partition_by: `day`, `month` or `hour` of `creation_time` in UTC: a folder for each, such as
-        `creation_day=2026-11-02`, which a load replaces as a whole. `None` (default): no such folders.
+        `creation_day=2026-11-02`, which a load replaces as a whole, so that the window must cover it as a whole. For
+        messages and batches. `None` (default): no such folders.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("path", "format", "compression", "partition_by")
@@ -112,13 +116,39 @@ class FolderTarget:
         if is_known(self.partition_by):
             check_choice("partition_by", self.partition_by, (None, *get_args(PartitionBy)))
 
-    def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
-        check_id("path", str(self.path))
+    def check_records(self, layout: Layout[Any], *, of_one_batch: bool) -> None:
+        """Check whether these records can be partitioned, as far as `partition_by` is known.
+
+        :param of_one_batch: they are the messages of a batch, in a window that only the message store knows.
+        :raises InvalidRequest: they cannot.
+        """
+        if self.partition_by is None or not is_known(self.partition_by):
+            return
+        check_partitioned(layout)
+        if of_one_batch:
+            raise InvalidRequest(
+                f"partition_by={self.partition_by!r} and batch_id are given, but no dates: the messages of a batch are "
+                f"only a part of those of a {self.partition_by}, which would be replaced. Leave partition_by out, or "
+                "give date_from and date_to."
+            )
+
+    def open(self, layout: Layout[Any], *, window: Window | None, with_rejects: bool) -> AbstractContextManager[Sink]:
+        self.check_known()
+        self.check_records(layout, of_one_batch=window is None)
+        folder = self._folder()
+        files: dict[str, Any] = {
+            "format": self.format,
+            "compression": self.compression,
+            "rows_per_part": self.rows_per_part,
+        }
+        if window is None or self.partition_by is None:
+            return open_files(folder, layout, **files)
+        return open_partitions(folder, layout, window=window, partition_by=self.partition_by, **files)
+
+    def _folder(self) -> ObjectStoragePath:
         folder = self.path if isinstance(self.path, ObjectStoragePath) else ObjectStoragePath(self.path)
         # Airflow 3.3 moved it.
         if conn_id := getattr(folder, "conn_id", None) or folder.storage_options.get("conn_id"):
             with explain_missing_connection(conn_id):
                 BaseHook.get_connection(conn_id)
-        return open_files(
-            folder, layout, format=self.format, compression=self.compression, rows_per_part=self.rows_per_part
-        )
+        return folder

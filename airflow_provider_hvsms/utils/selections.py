@@ -69,8 +69,11 @@ class MessageSelection(WindowArguments):
         :raises InvalidRequest: naming the argument.
         """
         self.as_filter()
-        if not self.has_batch_window:
-            self.resolve(context)
+        self.planned_window(context)
+
+    def planned_window(self, context: Mapping[str, Any]) -> Window | None:
+        """The window that the run stands for, whose end may lie in the future; `None` for the batch's own."""
+        return None if self.has_batch_window else self.resolve(context)
 
     def as_filter(self) -> StatusFilter:
         """The filter that the rendered arguments stand for."""
@@ -88,9 +91,8 @@ class MessageSelection(WindowArguments):
 
     def window_to_read(self, client: MessageStoreClient, context: Mapping[str, Any]) -> Window:
         """The part of the window that has passed, or the batch's own window."""
-        if self.has_batch_window:
-            return client.window_of_batch(self.filter_arguments()["batch_id"])
-        return up_to_now(self.resolve(context))
+        planned = self.planned_window(context)
+        return up_to_now(planned) if planned else client.window_of_batch(self.filter_arguments()["batch_id"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,7 +123,11 @@ class BatchSelection(WindowArguments):
         :raises InvalidRequest: naming the argument.
         """
         self.as_filter()
-        self.resolve(context)
+        self.planned_window(context)
+
+    def planned_window(self, context: Mapping[str, Any]) -> Window:
+        """The window that the run stands for, whose end may lie in the future."""
+        return self.resolve(context)
 
     def as_filter(self) -> BatchFilter:
         """The filter that the rendered arguments stand for."""

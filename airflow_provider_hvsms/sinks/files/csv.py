@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from airflow_provider_hvsms.sinks.files.text import Encoder, TextFormat, as_iso
+from airflow_provider_hvsms.sinks.files.format import Encoder
+from airflow_provider_hvsms.sinks.files.text import TextFormat, as_iso
 from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Row
 
 

@@ -47,29 +47,44 @@ class Folder:
 
     def __init__(self, path: ObjectStoragePath) -> None:
         self._path = path
-        self._display_name = f"{path.protocol}://{path.path}" if path.protocol else path.path
+        self.display_name = f"{path.protocol}://{path.path}" if path.protocol else path.path
 
     def prepare(self) -> None:
         """Create the folder if needed, and check that files can be written and removed in it."""
         probe = self._full_path(f"{HIDDEN_PREFIX}{uuid.uuid4().hex}.draft")
         with self._translated_errors():
             if self._fs.isfile(self._path.path):
-                raise UnusableFolder(f"{self._display_name} is a file, but a folder is needed. Nothing was written.")
-            if not self._is_object_store:
-                self._fs.makedirs(self._path.path, exist_ok=True)
+                raise UnusableFolder(f"{self.display_name} is a file, but a folder is needed. Nothing was written.")
+            self.create()
             self._fs.pipe_file(probe, b"Test of write permission.\n")
             self._fs.rm_file(probe)
 
+    def create(self) -> None:
+        """Create the folder if the file system needs that."""
+        with self._translated_errors():
+            if not self._is_object_store:
+                self._fs.makedirs(self._path.path, exist_ok=True)
+
     def list_files(self) -> dict[str, int]:
         """The names of all files, hidden ones included, with their sizes in bytes."""
+        return {_name_of(entry): entry["size"] for entry in self._entries() if entry["type"] == "file"}
+
+    def list_folders(self) -> list[str]:
+        """The names of the folders in this one."""
+        return [_name_of(entry) for entry in self._entries() if entry["type"] == "directory"]
+
+    def subfolder(self, name: str) -> Folder:
+        return Folder(self._path / name)
+
+    def _entries(self) -> list[dict[str, Any]]:
         with self._translated_errors():
             # Some file systems cache listings, even from one load to the next.
             self._fs.invalidate_cache(self._path.path)
             try:
-                found = self._fs.ls(self._path.path, detail=True)
+                found: list[dict[str, Any]] = self._fs.ls(self._path.path, detail=True)
             except FileNotFoundError:
-                return {}
-            return {file["name"].rpartition("/")[2]: file["size"] for file in found if file["type"] == "file"}
+                return []
+            return found
 
     def upload(self, name: str, file: IO[bytes]) -> None:
         """Upload a local file under a hidden name; it may be visible before it is complete.
@@ -145,7 +160,7 @@ class Folder:
         except Exception as error:
             first_line = str(error).strip().partition("\n")[0]
             message = (
-                f"{self._display_name} cannot be used: {type(error).__name__}: "
+                f"{self.display_name} cannot be used: {type(error).__name__}: "
                 f"{_QUERY_OR_LOGIN.sub('…', first_line)}. The load did not complete."
             )
             if isinstance(error, _PERMANENT) or getattr(error, "errno", None) == errno.EROFS:
@@ -154,3 +169,8 @@ class Folder:
                     "written and removed."
                 ) from None
             raise FolderUnavailable(f"{message} Run the task again.") from None
+
+
+def _name_of(entry: dict[str, Any]) -> str:
+    name: str = entry["name"]
+    return name.rstrip("/").rpartition("/")[2]

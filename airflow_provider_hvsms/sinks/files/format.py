@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, ClassVar, Protocol
 
 from airflow_provider_hvsms.api.filters import check_choice
 from airflow_provider_hvsms.sinks.schema import Column, Row
+
+Encoder = Callable[[Sequence[Row]], bytes]
 
 
 class RowWriter(Protocol):
@@ -53,3 +55,11 @@ class FileFormat(ABC):
     @abstractmethod
     def open_writer(self, file: IO[bytes], columns: Sequence[Column]) -> RowWriter:
         """Start a file; each row holds one value for each column."""
+
+    @abstractmethod
+    def chunk_encoder(self, columns: Sequence[Column]) -> Encoder:
+        """A function that encodes any number of rows as a chunk, which `write_chunks` reads."""
+
+    @abstractmethod
+    def write_chunks(self, file: IO[bytes], columns: Sequence[Column], chunks: Iterable[bytes]) -> None:
+        """Write a whole file of the rows in some chunks. Where one chunk ends and the next begins changes no byte."""

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from airflow_provider_hvsms.sinks.files.text import Encoder, TextFormat, as_iso
+from airflow_provider_hvsms.sinks.files.format import Encoder
+from airflow_provider_hvsms.sinks.files.text import TextFormat, as_iso
 from airflow_provider_hvsms.sinks.schema import Column
 
 

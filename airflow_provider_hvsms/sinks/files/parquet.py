@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import IO, Any, ClassVar
 
 from airflow_provider_hvsms.api.errors import MissingPackage, ValueDoesNotFit
-from airflow_provider_hvsms.sinks.files.format import FileFormat, RowWriter
+from airflow_provider_hvsms.sinks.files.format import Encoder, FileFormat, RowWriter
 from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Row
 
 _PRECISION, _SCALE = 18, 6
@@ -39,23 +39,53 @@ class Parquet(FileFormat):
             )
 
     def open_writer(self, file: IO[bytes], columns: Sequence[Column]) -> RowWriter:
-        return _ParquetWriter(file, columns, self.compression, self._arrow)
+        return self._open_parquet(file, columns)
+
+    def chunk_encoder(self, columns: Sequence[Column]) -> Encoder:
+        batches = _RecordBatches(columns, self._arrow)
+        return lambda rows: bytes(batches.of_rows(rows).serialize())
+
+    def write_chunks(self, file: IO[bytes], columns: Sequence[Column], chunks: Iterable[bytes]) -> None:
+        writer = self._open_parquet(file, columns)
+        schema = writer.batches.schema
+        batches = (self._arrow.ipc.read_record_batch(self._arrow.py_buffer(chunk), schema) for chunk in chunks)
+        for table in _in_tables(batches, self.rows_per_block, self._arrow):
+            writer.write_table(table)
+        writer.close()
+
+    def _open_parquet(self, file: IO[bytes], columns: Sequence[Column]) -> _ParquetWriter:
+        return _ParquetWriter(file, _RecordBatches(columns, self._arrow), self.compression, self._arrow)
 
 
 class _ParquetWriter:
-    def __init__(self, file: IO[bytes], columns: Sequence[Column], compression: str, arrow: Any) -> None:
+    def __init__(self, file: IO[bytes], batches: _RecordBatches, compression: str, arrow: Any) -> None:
         self._arrow = arrow
-        self._columns = columns
-        self._schema = arrow.schema([(column.name, _arrow_type(column.type, arrow)) for column in columns])
-        self._writer = arrow.parquet.ParquetWriter(file, self._schema, compression=compression)
+        self.batches = batches
+        self._writer = arrow.parquet.ParquetWriter(file, batches.schema, compression=compression)
 
     def write(self, rows: Sequence[Row]) -> None:
-        values = zip(*rows, strict=True)
-        arrays = [self._array(*column) for column in zip(self._columns, self._schema.types, values, strict=True)]
-        self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+        self.write_table(self._arrow.Table.from_batches([self.batches.of_rows(rows)]))
+
+    def write_table(self, table: Any) -> None:
+        """Write a row group."""
+        self._writer.write_table(table)
 
     def close(self) -> None:
         self._writer.close()
+
+
+class _RecordBatches:
+    """Makes Arrow's record batches of rows."""
+
+    def __init__(self, columns: Sequence[Column], arrow: Any) -> None:
+        self._arrow = arrow
+        self._columns = columns
+        self.schema = arrow.schema([(column.name, _arrow_type(column.type, arrow)) for column in columns])
+
+    def of_rows(self, rows: Sequence[Row]) -> Any:
+        values = zip(*rows, strict=True)
+        arrays = [self._array(*column) for column in zip(self._columns, self.schema.types, values, strict=True)]
+        return self._arrow.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _array(self, column: Column, arrow_type: Any, values: Sequence[Any]) -> Any:
         try:
@@ -68,6 +98,19 @@ class _ParquetWriter:
                 f"A value of column {column.name!r} does not fit into Parquet's {arrow_type}. "
                 "Use the format 'jsonl' or 'csv', which have no such limit."
             ) from None
+
+
+def _in_tables(batches: Iterable[Any], rows: int, arrow: Any) -> Iterator[Any]:
+    """All rows of the batches, in tables of a fixed number of rows and of one chunk: the bytes depend on both."""
+    pending: list[Any] = []
+    for batch in batches:
+        pending.append(batch)
+        while sum(map(len, pending)) >= rows:
+            table = arrow.Table.from_batches(pending)
+            yield table.slice(0, rows).combine_chunks()
+            pending = table.slice(rows).to_batches()
+    if pending:
+        yield arrow.Table.from_batches(pending).combine_chunks()
 
 
 def _arrow_type(column_type: ColumnType, arrow: Any) -> Any:

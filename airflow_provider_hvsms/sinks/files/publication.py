@@ -7,9 +7,10 @@ however their steps interleave.
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import IO, Any, NamedTuple
 
@@ -17,6 +18,7 @@ import msgspec
 
 from airflow_provider_hvsms.api.errors import HvsmsError, LoadSuperseded, UnusableFolder
 from airflow_provider_hvsms.sinks.files.folder import HIDDEN_PREFIX, Folder
+from airflow_provider_hvsms.sinks.files.partitions import unit_of
 from airflow_provider_hvsms.sinks.files.registry import SUFFIXES
 
 SUCCESS = "_SUCCESS"
@@ -51,22 +53,58 @@ class LoadId(NamedTuple):
         return f"{HIDDEN_PREFIX}{self}-{name}.draft"
 
 
+def start_load(folder: Folder, others: Iterable[Iterable[str]] = ()) -> LoadId:
+    """Check the folder, and put the marker of a new load there.
+
+    :param others: names of files in other folders that the load will write to; it starts later than their loads too.
+    """
+    folder.prepare()
+    names = itertools.chain(folder.list_files(), *others)
+    numbers = (load.number for load in map(_load_of, names) if load)
+    load = LoadId(max(numbers, default=0) + 1, secrets.token_hex(4))
+    folder.write(load.marker, b"", temporary_name=load.hidden("state"))
+    return load
+
+
+def end_load(folder: Folder, load: LoadId) -> None:
+    """Remove the markers of earlier loads. The load's own one stays, so that the next number is higher."""
+    found = ((name, _load_of(name)) for name in folder.list_files() if _HIDDEN.fullmatch(name))
+    folder.remove(name for name, other in found if other and other < load)
+
+
+def check_not_mixed(folder: Folder, partition_by: str | None) -> None:
+    """Check that the folder holds no records of loads with another `partition_by`.
+
+    :raises UnusableFolder: it does.
+    """
+    others = [name for name in folder.list_folders() if unit_of(name) not in (None, partition_by)]
+    if partition_by:
+        others += filter(_PART.fullmatch, folder.list_files())
+    if others:
+        raise UnusableFolder(
+            f"{folder.display_name} holds {min(others)} of a load with another partition_by than {partition_by!r}, so "
+            "that readers would find records twice. Nothing was written. Use another path, or remove what it holds."
+        )
+
+
 class Publication:
-    """The files of one load, from its start to their publication.
+    """The files of one load in one folder, from its start to their publication.
 
     A marker file `.hvsms-<load>.load` shows other loads the state of this one. It is empty at first, then holds
     `publishing`, and finally the load's summary, once all parts are in place.
     """
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, load: LoadId) -> None:
         self._folder = folder
-        folder.prepare()
-        numbers = (load.number for load in map(_load_of, folder.list_files()) if load)
-        self._load = LoadId(max(numbers, default=0) + 1, secrets.token_hex(4))
+        self._load = load
         self._parts: dict[str, str] = {}
         self._rejects: str | None = None
         self._published = False
-        self._write_marker(b"")
+
+    @classmethod
+    def start(cls, folder: Folder) -> Publication:
+        """Start a load into one folder."""
+        return cls(folder, start_load(folder))
 
     def add_part(self, file: IO[bytes], suffix: str) -> None:
         """Upload a part under a hidden name."""

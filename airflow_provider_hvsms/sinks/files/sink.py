@@ -11,7 +11,7 @@ from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.sinks.files.folder import Folder
 from airflow_provider_hvsms.sinks.files.format import FileFormat
 from airflow_provider_hvsms.sinks.files.jsonl import JsonLines
-from airflow_provider_hvsms.sinks.files.publication import Publication
+from airflow_provider_hvsms.sinks.files.publication import Publication, check_not_mixed
 from airflow_provider_hvsms.sinks.files.registry import find_format
 from airflow_provider_hvsms.sinks.schema import REJECTS, Column, Layout, Row
 
@@ -52,17 +52,28 @@ def open_files(
         texts are long and not compressed.
     :raises InvalidRequest: an argument is not valid.
     :raises MissingPackage: the format needs a package that is not installed.
-    :raises UnusableFolder: the folder cannot be written until its path or a permission is changed.
+    :raises UnusableFolder: the folder cannot be written until its path or a permission is changed, or it holds those of
+        a partitioned load.
     :raises FolderUnavailable: the file system or object store did not answer, or answered with an error of its own.
     """
-    if not isinstance(rows_per_part, int) or rows_per_part < 1:
-        raise InvalidRequest(f"rows_per_part is {rows_per_part!r}; it must be a whole number, at least 1.")
+    check_rows_per_part(rows_per_part)
     file_format = find_format(format, compression)
-    sink = FileSink(Publication(Folder(path)), layout, file_format, rows_per_part)
+    folder = Folder(path)
+    check_not_mixed(folder, partition_by=None)
+    sink = FileSink(Publication.start(folder), layout, file_format, rows_per_part)
     try:
         yield sink
     finally:
         sink.discard()
+
+
+def check_rows_per_part(rows: object) -> None:
+    """Check the size of a part.
+
+    :raises InvalidRequest: it is not a number above 0.
+    """
+    if not isinstance(rows, int) or rows < 1:
+        raise InvalidRequest(f"rows_per_part is {rows!r}; it must be a whole number, at least 1.")
 
 
 class FileSink:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import gzip
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import IO
 
-from airflow_provider_hvsms.sinks.files.format import FileFormat, RowWriter
+from airflow_provider_hvsms.sinks.files.format import Encoder, FileFormat, RowWriter
 from airflow_provider_hvsms.sinks.schema import Column, Row
-
-Encoder = Callable[[Sequence[Row]], bytes]
 
 _GZIP_LEVEL = 6
 """The default of the `gzip` command."""
+_BLOCK_SIZE = 1 << 18
 
 
 class TextFormat(FileFormat):
@@ -24,6 +23,18 @@ class TextFormat(FileFormat):
     stores_schema = False
 
     def open_writer(self, file: IO[bytes], columns: Sequence[Column]) -> RowWriter:
+        return self._open_text(file, columns)
+
+    def chunk_encoder(self, columns: Sequence[Column]) -> Encoder:
+        return self._encoder(columns)
+
+    def write_chunks(self, file: IO[bytes], columns: Sequence[Column], chunks: Iterable[bytes]) -> None:
+        writer = self._open_text(file, columns)
+        for block in _in_blocks(chunks):
+            writer.write_bytes(block)
+        writer.close()
+
+    def _open_text(self, file: IO[bytes], columns: Sequence[Column]) -> _TextWriter:
         writer = _TextWriter(file, self._encoder(columns), compressed=self.compression == "gzip")
         writer.write_bytes(self._header(columns))
         return writer
@@ -51,6 +62,17 @@ class _TextWriter:
     def close(self) -> None:
         if self._gzip:
             self._gzip.close()
+
+
+def _in_blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes of all chunks, in blocks of a fixed size: the bytes of gzip can depend on it."""
+    pending = bytearray()
+    for chunk in chunks:
+        pending += chunk
+        while len(pending) >= _BLOCK_SIZE:
+            yield bytes(pending[:_BLOCK_SIZE])
+            del pending[:_BLOCK_SIZE]
+    yield bytes(pending)
 
 
 def as_iso(value: datetime) -> str:

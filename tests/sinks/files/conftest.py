@@ -22,15 +22,17 @@ def folder(tmp_path: Path) -> ObjectStoragePath:
     return ObjectStoragePath(f"file://{tmp_path}/messages/2026-11-01")
 
 
+def connect_s3(url: str) -> S3FileSystem:
+    return S3FileSystem(key=KEY_ID, secret=KEY, endpoint_url=url, client_kwargs={"region_name": "us-east-1"})
+
+
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3FileSystem]:
     """S3 over a real socket, behind the connection `lake`."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    s3 = S3FileSystem(
-        key=KEY_ID, secret=KEY, endpoint_url=f"http://{host}:{port}", client_kwargs={"region_name": "us-east-1"}
-    )
+    s3 = connect_s3(f"http://{host}:{port}")
     s3.call_s3("create_bucket", Bucket="lake")
     attach(protocol="s3", conn_id="lake", fs=s3)
     yield s3

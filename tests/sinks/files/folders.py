@@ -8,14 +8,19 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_hvsms.api.window import Window
+from airflow_provider_hvsms.sinks.files.partitioned_sink import PartitionedSink, open_partitions
 from airflow_provider_hvsms.sinks.files.sink import FileSink, open_files
 from airflow_provider_hvsms.sinks.schema import MESSAGES, Row
 
+FIRST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
+DAYS = [f"creation_day=2026-11-0{number}" for number in range(1, 10)]
 _LOAD = re.compile(r"^part-\d{6}-[0-9a-f]{8}-")
 
 # In a different module in Airflow 2 and 3, but always that of the path.
@@ -38,6 +43,37 @@ def load(path: ObjectStoragePath, rows: list[Row], *, rejects: list[Row] | None 
     with open_sink(path, **options) as sink:
         sink.add(rows, rejects or [])
         sink.finish({"rows": len(rows)})
+
+
+@contextmanager
+def open_lake(
+    path: ObjectStoragePath,
+    days: int | Window,
+    *,
+    format: str = "jsonl",  # noqa: A002 - as open_partitions
+    partition_by: str = "day",
+    **options: Any,
+) -> Iterator[PartitionedSink]:
+    """Open a lake for a window, or for so many days from that of the sample rows on."""
+    window = days if isinstance(days, Window) else Window(FIRST_DAY, FIRST_DAY + timedelta(days=days))
+    with open_partitions(path, MESSAGES, window=window, partition_by=partition_by, format=format, **options) as sink:
+        yield sink
+
+
+def load_lake(
+    path: ObjectStoragePath, days: int | Window, rows: list[Row], *, rejects: list[Row] | None = None, **options: Any
+) -> None:
+    """Load the rows from start to finish, and say that they had come in two pages."""
+    with open_lake(path, days, **options) as sink:
+        sink.add(rows, rejects or [])
+        sink.finish({"rows": len(rows), "pages": 2, "rejected": len(rejects or [])})
+
+
+def subfolders(path: ObjectStoragePath) -> list[str]:
+    """The names of the folders in a folder."""
+    path.fs.invalidate_cache()
+    found = path.fs.ls(path.path, detail=True)
+    return sorted(entry["name"].rpartition("/")[2] for entry in found if entry["type"] == "directory")
 
 
 def put_files(path: ObjectStoragePath, *names: str) -> None:

@@ -28,6 +28,12 @@ def row(number: int, **changes: Any) -> Row:
     return MESSAGES.rows([Message(**{**fields, **changes})], LOADED_AT)[0]
 
 
+def on_day(day: int, number: int, **changes: Any) -> Row:
+    """A row that was created on a day from 1 on, `number` minutes after midnight."""
+    midnight = datetime(2026, 11, day, tzinfo=UTC)
+    return row(number, creation_time=midnight + timedelta(minutes=number), **changes)
+
+
 def rows(count: int) -> list[Row]:
     return [row(number) for number in range(count)]
 

@@ -82,7 +82,7 @@ class StepScheduler:
 
 def upload_parts(path: ObjectStoragePath, before_step: Callable[[], None], content: str, parts: int) -> Publication:
     """Start a load and upload its parts."""
-    publication = Publication(ObservedFolder(path, before_step))
+    publication = Publication.start(ObservedFolder(path, before_step))
     for number in range(parts):
         with tempfile.TemporaryFile() as file:
             file.write(f"{content} {number}".encode())
