@@ -16,6 +16,8 @@ from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, open_files
 from airflow_provider_hvsms.sinks.schema import Layout, OnSchemaChange, Sink
 from airflow_provider_hvsms.sinks.sql.sink import open_table
+from airflow_provider_hvsms.sinks.warehouses.registry import find_warehouse
+from airflow_provider_hvsms.sinks.warehouses.sink import open_warehouse_table
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
 from airflow_provider_hvsms.utils.values import is_known
@@ -63,7 +65,12 @@ class TableTarget:
 
     def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
         self.check_known()
-        return open_table(self._hook(), self.table, layout, with_rejects=with_rejects)
+        hook = self._hook()
+        if warehouse := find_warehouse(hook):
+            return open_warehouse_table(
+                warehouse, self.table, layout, with_rejects=with_rejects, on_schema_change=self.on_schema_change
+            )
+        return open_table(hook, self.table, layout, with_rejects=with_rejects)
 
     def _hook(self) -> DbApiHook:
         with explain_missing_connection(self.sql_conn_id):
