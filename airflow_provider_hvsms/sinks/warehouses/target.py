@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_hvsms.api.errors import TableMismatch
 from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Layout, OnSchemaChange
-from airflow_provider_hvsms.sinks.sql.sql_types import required_family
+from airflow_provider_hvsms.sinks.sql.sql_types import TypeFamily, required_family
 from airflow_provider_hvsms.sinks.warehouses.merge_statement import SEQUENCE
 from airflow_provider_hvsms.sinks.warehouses.parts import Parts
 from airflow_provider_hvsms.sinks.warehouses.warehouse import ExistingColumn, Merge, Warehouse
@@ -33,7 +33,13 @@ class Target:
 
     @property
     def merge(self) -> Merge:
-        return Merge(table=self._table, stage=self._stage, layout=self._layout, json_columns=self._json_columns)
+        return Merge(
+            table=self._table,
+            stage=self._stage,
+            rows=self.parts.rows,
+            layout=self._layout,
+            json_columns=self._json_columns,
+        )
 
     def check(self) -> None:
         """Check that rows can be merged into the table, or that it can be created; add columns that it lacks.
@@ -71,10 +77,10 @@ class Target:
             found = columns.get(column.name)
             if found is None:
                 continue
-            required = required_family(column.type)
             if found.is_json and column.type is ColumnType.JSON:
                 continue
-            if found.is_json or found.family is not required:
+            required = required_family(column.type)
+            if found.is_json or found.family not in (required, *_ALSO_HELD_BY.get(column.type, ())):
                 raise self._mismatch(
                     f"the type of column {column.name!r} is {found.sql_type}; it must be one for {required}",
                     "Change it to the documented type.",
@@ -109,6 +115,9 @@ class Target:
 
     def _mismatch(self, problem: str, remedy: str) -> TableMismatch:
         return TableMismatch(f"Table {self._table!r} exists, but {problem}. Nothing was written. {remedy}")
+
+
+_ALSO_HELD_BY = {ColumnType.INTEGER: (TypeFamily.ROUNDED_NUMBER,)}
 
 
 def _noun(columns: list[Column]) -> str:

@@ -35,11 +35,13 @@ class Merge:
 
     :param table: the target, as the user names it.
     :param stage: the staging table, as `create_stage` returned it.
+    :param rows: the number of rows that were loaded into the staging table.
     :param json_columns: the target's columns of the warehouse's JSON type. The staging table holds JSON as text.
     """
 
     table: str
     stage: str
+    rows: int
     layout: Layout[Any]
     json_columns: frozenset[str]
 

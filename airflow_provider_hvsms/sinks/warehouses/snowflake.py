@@ -1,0 +1,252 @@
+"""Snowflake: parts go by PUT and COPY INTO to a temporary table, whose own stage takes the files.
+
+Keys are not enforced there. What keeps them unique is the MERGE, and a lock that is held from its start to the commit.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import IO, Any
+
+from airflow_provider_hvsms.api.errors import CommitUnknown, LoadFailed, LoadRefused, MissingPackage
+from airflow_provider_hvsms.api.redaction import redact
+from airflow_provider_hvsms.sinks.files.csv import Csv
+from airflow_provider_hvsms.sinks.schema import Changes, Column, Layout
+from airflow_provider_hvsms.sinks.warehouses import snowflake_sql as sql
+from airflow_provider_hvsms.sinks.warehouses.merge_statement import count_records, merge_statement
+from airflow_provider_hvsms.sinks.warehouses.warehouse import ExistingColumn, Merge, Warehouse
+
+LOCK = "HVSMS_LOCK"
+"""A table of one row in the target's schema. Loads update it first, so that a second one waits before its MERGE."""
+
+_MISSING = (2003, 2043)
+"""An object that does not exist, or that the role may not see: Snowflake does not say which."""
+
+
+class Snowflake(Warehouse):
+    """Snowflake behind a `SnowflakeHook`. Names are unquoted, so they are stored in upper case."""
+
+    name = "Snowflake"
+
+    def __init__(self, hook: Any) -> None:
+        super().__init__(hook)
+        self._errors = _import_errors()
+        self._connection: Any = None
+        self._schema = ""
+        self._part_number = 0
+
+    @property
+    def part_format(self) -> Csv:
+        return Csv("gzip")
+
+    @property
+    def driver_errors(self) -> tuple[type[Exception], ...]:
+        return (self._errors.Error,)
+
+    def is_permanent(self, error: Exception) -> bool:
+        if isinstance(error, self._errors.OperationalError | self._errors.InternalError):
+            return False
+        if isinstance(error, self._errors.InterfaceError):
+            return False
+        # A cancelled statement, a deadlock or a lock that was not released in time.
+        return not str(getattr(error, "sqlstate", None) or "").startswith(("57", "40"))
+
+    def describe_error(self, error: Exception) -> str:
+        # Further lines may hold a whole row. So may quotes, if the error is about a value and not about a name.
+        lines = [line.strip() for line in redact(str(error)).strip().splitlines() if line.strip()]
+        message = " ".join(lines[:2]) if lines and lines[0].endswith("error:") else "".join(lines[:1])
+        if str(getattr(error, "errno", "")).startswith("100"):
+            message = re.sub(r"'.*'", "'***'", message)
+        return f"{type(error).__name__}: {message}".removesuffix(".")
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        with closing(self._hook.get_conn()) as self._connection:
+            settings = " ".join(f"{name} = {value}" for name, value in sql.SESSION_PARAMETERS.items())
+            self._run(f"ALTER SESSION SET {settings}")
+            yield
+
+    def check(self, table: str) -> None:
+        parts = sql.parse_name(table)
+        database, schema, warehouse, role = self._run(
+            "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA(), CURRENT_WAREHOUSE(), CURRENT_ROLE()"
+        )[0]
+        _require(warehouse, "warehouse", role)
+        *named, _ = (sql.quote(part) for part in parts)
+        if not named:
+            _require(schema, "schema", role)
+            named = [sql.quote_stored(schema)]
+        if len(named) == 1:
+            _require(database, "database", role)
+            named = [sql.quote_stored(database), *named]
+        self._schema = ".".join(named)
+        self._use_schema(role)
+        self._prepare_lock(role)
+
+    def columns(self, table: str) -> Mapping[str, ExistingColumn]:
+        return self._describe(self._quoted(table))
+
+    def check_creatable(self, table: str, layout: Layout[Any]) -> None:
+        # Both at once, so that no table is left if this process is killed in between.
+        probe = f"{self._schema}.{_unique_name('PROBE')}"
+        self._run_all([f"CREATE TRANSIENT TABLE {probe} ({sql.table_columns(layout)})", f"DROP TABLE {probe}"])
+
+    def create(self, table: str, layout: Layout[Any]) -> None:
+        self._run(f"CREATE TABLE IF NOT EXISTS {self._quoted(table)} ({sql.table_columns(layout)})")
+
+    def add_columns(self, table: str, columns: Sequence[Column]) -> None:
+        for column in columns:
+            added = f"{sql.quote(column.name)} {sql.column_type(column)}"
+            self._run(f"ALTER TABLE {self._quoted(table)} ADD COLUMN IF NOT EXISTS {added}")
+
+    def create_stage(self, table: str, columns: Sequence[Column]) -> str:
+        name = _unique_name("STAGE")
+        self._run(f"CREATE TEMPORARY TABLE {self._schema}.{name} ({sql.stage_columns(columns)})")
+        return name
+
+    def load_part(self, stage: str, part: IO[bytes]) -> None:
+        name = f"part-{self._part_number:05d}.csv.gz"
+        self._part_number += 1
+        # The file has no name; the one given here is the name that it gets in the stage.
+        put = f"PUT file:///{name} @%{stage} AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP PARALLEL = 1"
+        self._run(put, file_stream=part)
+        self._run(
+            f"COPY INTO {self._schema}.{stage} FROM @%{stage} FILES = ('{name}') "
+            f"FILE_FORMAT = ({sql.FILE_FORMAT}) ON_ERROR = ABORT_STATEMENT PURGE = TRUE"
+        )
+
+    def drop_stage(self, stage: str) -> None:
+        self._run(f"DROP TABLE IF EXISTS {self._schema}.{stage}")
+
+    def check_merge(self, merge: Merge) -> None:
+        self._run(self._merge_statement(merge))
+
+    def merge(self, merges: Sequence[Merge]) -> Changes:
+        records = self._count_records(merges)
+        lock = f"UPDATE {self._schema}.{LOCK} SET HELD = HELD + 1"
+        # One request: if this process is killed, Snowflake still completes the transaction or none of it.
+        statements = ["BEGIN TRANSACTION", lock, *map(self._merge_statement, merges), "COMMIT"]
+        try:
+            inserted, updated = self._run_all(statements)[2][0]
+        except (self._errors.OperationalError, self._errors.InterfaceError) as error:
+            raise CommitUnknown from error
+        except self._errors.Error:
+            with suppress(self._errors.Error):
+                self._run("ROLLBACK")
+            raise
+        return Changes(inserted=inserted, updated=updated, unchanged=records - inserted - updated)
+
+    def _count_records(self, merges: Sequence[Merge]) -> int:
+        """The records of the first merge, once all parts are known to be in the staging tables."""
+        for merge in merges:
+            [[found]] = self._run(f"SELECT COUNT(*) FROM {self._schema}.{merge.stage}")
+            if found != merge.rows:
+                raise LoadFailed(
+                    f"The staging table for table {merge.table!r} holds {found:,} rows, and {merge.rows:,} were loaded "
+                    "into it. The table's rows were not changed. Run the load again."
+                )
+        [[records]] = self._run(count_records(f"{self._schema}.{merges[0].stage}", merges[0].layout, sql.SYNTAX))
+        return int(records)
+
+    def _merge_statement(self, merge: Merge) -> str:
+        target, stage = self._quoted(merge.table), f"{self._schema}.{merge.stage}"
+        return merge_statement(target, stage, merge.layout, sql.SYNTAX, json_columns=merge.json_columns)
+
+    def _use_schema(self, role: str) -> None:
+        try:
+            self._run(f"USE SCHEMA {self._schema}")
+        except self._errors.ProgrammingError as error:
+            if error.errno not in _MISSING:
+                raise
+            raise LoadRefused(
+                f"Snowflake's schema {self._schema} does not exist, or the role {role!r} may not use it. Nothing was "
+                "read. Create it, or grant USAGE on its database and on it."
+            ) from None
+
+    def _prepare_lock(self, role: str) -> None:
+        """Create the lock, and check that it can be taken without waiting for it.
+
+        The row comes with the table, so that of two first loads at once none finds the table without it.
+        """
+        lock = f"{self._schema}.{LOCK}"
+        create = f"CREATE TABLE IF NOT EXISTS {lock} AS SELECT 0 AS HELD"
+        try:
+            if not self._describe(lock):
+                self._run(create)
+            self._run(f"UPDATE {lock} SET HELD = HELD WHERE FALSE")
+        except self._errors.ProgrammingError as error:
+            if not self.is_permanent(error):
+                raise
+            raise LoadRefused(
+                f"The role {role!r} cannot use the table {lock}, for which concurrent loads wait: "
+                f"{self.describe_error(error)}. Nothing was read. Grant CREATE TABLE on the schema; or run "
+                f"{create!r} as its owner, and grant SELECT and UPDATE on the table."
+            ) from None
+
+    def _describe(self, quoted: str) -> dict[str, ExistingColumn]:
+        try:
+            with closing(self._connection.cursor()) as cursor:
+                cursor.execute(f"DESCRIBE TABLE {quoted}")
+                names = [column[0].lower() for column in cursor.description]
+                rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        except self._errors.ProgrammingError as error:
+            if error.errno in _MISSING:
+                return {}
+            raise
+        return {
+            _layout_name(row["name"]): sql.existing_column(
+                row["type"],
+                needs_value=row["kind"] == "COLUMN" and row["null?"] == "N" and row["default"] is None,
+            )
+            for row in rows
+        }
+
+    def _quoted(self, table: str) -> str:
+        return f"{self._schema}.{sql.quote(table.rpartition('.')[2])}"
+
+    def _run(self, statement: str, **options: Any) -> list[tuple[Any, ...]]:
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute(statement, **options)
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
+
+    def _run_all(self, statements: Sequence[str]) -> list[list[tuple[Any, ...]]]:
+        """Run statements in one request, which Snowflake carries on with even if this process is killed."""
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute(";\n".join(statements), num_statements=len(statements))
+            results = [cursor.fetchall()]
+            while cursor.nextset():
+                results.append(cursor.fetchall())
+            return results
+
+
+def _require(found: str | None, what: str, role: str) -> None:
+    if not found:
+        raise LoadRefused(
+            f"Snowflake's session has no {what}: the connection names none, or one that does not exist or that the "
+            f"role {role!r} may not use. Nothing was read. Set `{what}` in the connection, and grant USAGE on it to "
+            "the role."
+        )
+
+
+def _layout_name(stored: str) -> str:
+    """The name of a stored column in a layout; one in lower case, made with quotes, is another column."""
+    return stored.lower() if stored == stored.upper() else sql.quote_stored(stored)
+
+
+def _unique_name(kind: str) -> str:
+    return f"HVSMS_{kind}_{uuid.uuid4().hex[:12].upper()}"
+
+
+def _import_errors() -> Any:
+    """Import the driver when it is used: it is an optional dependency."""
+    try:
+        return importlib.import_module("snowflake.connector.errors")
+    except ImportError:
+        raise MissingPackage(
+            "The connection is one to Snowflake, which needs: pip install 'airflow-provider-hvsms[snowflake]'."
+        ) from None
