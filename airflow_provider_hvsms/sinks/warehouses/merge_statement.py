@@ -5,7 +5,7 @@ The rules are those of `sinks/sql/upsert.py`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from airflow_provider_hvsms.sinks.schema import LOADED_AT, Column, ColumnType, Layout
@@ -47,20 +47,15 @@ def merge_statement(
     quote, json_names = syntax.quote, frozenset(json_columns)
     names = ", ".join(map(quote, layout.names))
     same_key = " AND ".join(f"existing.{quote(name)} = staged.{quote(name)}" for name in layout.key)
-    values = _merged_values(layout, syntax)
-    changed = " OR ".join(
-        _is_distinct(value, f"existing.{quote(name)}", syntax if name in json_names else None)
-        for name, value in values.items()
-    )
-    updates = {**values, LOADED_AT.name: f"staged.{quote(LOADED_AT.name)}"}
-    return (
-        f"MERGE INTO {target} AS existing\n"
-        f"USING ({newest_rows(stage, layout, syntax, json_names)}) AS staged\n"
-        f"ON {same_key}{f' AND {condition}' if condition else ''}\n"
-        f"WHEN MATCHED AND ({changed}) THEN UPDATE SET "
-        f"{', '.join(f'{quote(name)} = {value}' for name, value in updates.items())}\n"
-        f"WHEN NOT MATCHED THEN INSERT ({names}) "
-        f"VALUES ({', '.join(f'staged.{quote(name)}' for name in layout.names)})"
+    return "\n".join(
+        [
+            f"MERGE INTO {target} AS existing",
+            f"USING ({newest_rows(stage, layout, syntax, json_names)}) AS staged",
+            f"ON {same_key}{f' AND {condition}' if condition else ''}",
+            *_updates(layout, syntax, json_names),
+            f"WHEN NOT MATCHED THEN INSERT ({names}) "
+            f"VALUES ({', '.join(f'staged.{quote(name)}' for name in layout.names)})",
+        ]
     )
 
 
@@ -85,28 +80,32 @@ def count_records(stage: str, layout: Layout[Any], syntax: SqlSyntax) -> str:
     return f"SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {stage}) AS records"
 
 
-def _merged_values(layout: Layout[Any], syntax: SqlSyntax) -> dict[str, str]:
-    """The values of an existing row after a merge, without key and `loaded_at`: the newer state's, and what is kept."""
-    older = _is_older(layout, syntax)
-    values = {}
-    for name in layout.names:
-        if name in (*layout.key, LOADED_AT.name):
-            continue
-        new, old = f"staged.{syntax.quote(name)}", f"existing.{syntax.quote(name)}"
-        if name in layout.kept:
-            newer, fallback = f"COALESCE({new}, {old})", f"COALESCE({old}, {new})"
-        else:
-            newer, fallback = new, old
-        values[name] = f"CASE WHEN {older} THEN {fallback} ELSE {newer} END" if older else newer
-    return values
-
-
-def _is_older(layout: Layout[Any], syntax: SqlSyntax) -> str:
-    """Whether the staged state is older than the existing one. A state without a version is the oldest."""
+def _updates(layout: Layout[Any], syntax: SqlSyntax, json_columns: Collection[str]) -> list[str]:
+    """What happens to an existing row: a newer state replaces it, an older one adds kept values that it lacks."""
+    names = [name for name in layout.names if name not in (*layout.key, LOADED_AT.name)]
+    new = {name: f"staged.{syntax.quote(name)}" for name in layout.names}
+    old = {name: f"existing.{syntax.quote(name)}" for name in layout.names}
+    values = {name: f"COALESCE({new[name]}, {old[name]})" if name in layout.kept else new[name] for name in names}
+    changed = " OR ".join(
+        _is_distinct(values[name], old[name], syntax if name in json_columns else None) for name in names
+    )
     if layout.version is None:
-        return ""
-    new, old = f"staged.{syntax.quote(layout.version)}", f"existing.{syntax.quote(layout.version)}"
-    return f"{old} IS NOT NULL AND ({new} IS NULL OR {new} < {old})"
+        return [_update(f"({changed})", {**values, LOADED_AT.name: new[LOADED_AT.name]}, syntax)]
+    new_version, old_version = new[layout.version], old[layout.version]
+    # A state without a version is the oldest.
+    newer = f"({old_version} IS NULL OR {new_version} >= {old_version}) AND ({changed})"
+    updates = [_update(newer, {**values, LOADED_AT.name: new[LOADED_AT.name]}, syntax)]
+    if kept := [name for name in names if name in layout.kept]:
+        older = f"{old_version} IS NOT NULL AND ({new_version} IS NULL OR {new_version} < {old_version})"
+        lacking = " OR ".join(f"{old[name]} IS NULL AND {new[name]} IS NOT NULL" for name in kept)
+        added = {name: f"COALESCE({old[name]}, {new[name]})" for name in kept}
+        updates.append(_update(f"{older} AND ({lacking})", {**added, LOADED_AT.name: new[LOADED_AT.name]}, syntax))
+    return updates
+
+
+def _update(condition: str, values: Mapping[str, str], syntax: SqlSyntax) -> str:
+    assignments = ", ".join(f"{syntax.quote(name)} = {value}" for name, value in values.items())
+    return f"WHEN MATCHED AND {condition} THEN UPDATE SET {assignments}"
 
 
 def _is_distinct(one: str, other: str, json_syntax: SqlSyntax | None) -> str:

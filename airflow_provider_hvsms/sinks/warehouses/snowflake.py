@@ -26,6 +26,9 @@ LOCK = "HVSMS_LOCK"
 _MISSING = (2003, 2043)
 """An object that does not exist, or that the role may not see: Snowflake does not say which."""
 
+_ERRORS_OF_VALUES = 100
+"""The first digits of the numbers of errors about a value, such as 100038."""
+
 
 class Snowflake(Warehouse):
     """Snowflake behind a `SnowflakeHook`. Names are unquoted, so they are stored in upper case."""
@@ -48,20 +51,26 @@ class Snowflake(Warehouse):
         return (self._errors.Error,)
 
     def is_permanent(self, error: Exception) -> bool:
-        if isinstance(error, self._errors.OperationalError | self._errors.InternalError):
-            return False
-        if isinstance(error, self._errors.InterfaceError):
+        if not self._is_refusal(error):
             return False
         # A cancelled statement, a deadlock or a lock that was not released in time.
         return not str(getattr(error, "sqlstate", None) or "").startswith(("57", "40"))
 
+    def _is_refusal(self, error: Exception) -> bool:
+        """Whether Snowflake answered that it does not do what was asked; else, it is not known whether it does."""
+        errors = self._errors
+        refusals = (errors.ProgrammingError, errors.IntegrityError, errors.DataError, errors.NotSupportedError)
+        # A login that is refused is a `DatabaseError`, or a `ForbiddenError` below it.
+        return isinstance(error, refusals) or type(error) in (errors.DatabaseError, errors.ForbiddenError)
+
     def describe_error(self, error: Exception) -> str:
         # Further lines may hold a whole row. So may quotes, if the error is about a value and not about a name.
-        lines = [line.strip() for line in redact(str(error)).strip().splitlines() if line.strip()]
-        message = " ".join(lines[:2]) if lines and lines[0].endswith("error:") else "".join(lines[:1])
-        if str(getattr(error, "errno", "")).startswith("100"):
+        lines = [line.strip() for line in _text(error).splitlines() if line.strip()]
+        message = redact(" ".join(lines[:2] if lines and lines[0].endswith("error:") else lines[:1]))
+        number = getattr(error, "errno", None) or 0
+        if number // 1000 == _ERRORS_OF_VALUES:
             message = re.sub(r"'.*'", "'***'", message)
-        return f"{type(error).__name__}: {message}".removesuffix(".")
+        return f"{type(error).__name__} {number:06d}: {message}".removesuffix(".")
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -105,7 +114,7 @@ class Snowflake(Warehouse):
 
     def create_stage(self, table: str, columns: Sequence[Column]) -> str:
         name = _unique_name("STAGE")
-        self._run(f"CREATE TEMPORARY TABLE {self._schema}.{name} ({sql.stage_columns(columns)})")
+        self._run(f"CREATE TEMPORARY TABLE {name} ({sql.stage_columns(columns)})")
         return name
 
     def load_part(self, stage: str, part: IO[bytes]) -> None:
@@ -115,12 +124,12 @@ class Snowflake(Warehouse):
         put = f"PUT file:///{name} @%{stage} AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP PARALLEL = 1"
         self._run(put, file_stream=part)
         self._run(
-            f"COPY INTO {self._schema}.{stage} FROM @%{stage} FILES = ('{name}') "
+            f"COPY INTO {stage} FROM @%{stage}/{name} "
             f"FILE_FORMAT = ({sql.FILE_FORMAT}) ON_ERROR = ABORT_STATEMENT PURGE = TRUE"
         )
 
     def drop_stage(self, stage: str) -> None:
-        self._run(f"DROP TABLE IF EXISTS {self._schema}.{stage}")
+        self._run(f"DROP TABLE IF EXISTS {stage}")
 
     def check_merge(self, merge: Merge) -> None:
         self._run(self._merge_statement(merge))
@@ -132,9 +141,9 @@ class Snowflake(Warehouse):
         statements = ["BEGIN TRANSACTION", lock, *map(self._merge_statement, merges), "COMMIT"]
         try:
             inserted, updated = self._run_all(statements)[2][0]
-        except (self._errors.OperationalError, self._errors.InterfaceError) as error:
-            raise CommitUnknown from error
-        except self._errors.Error:
+        except self._errors.Error as error:
+            if not self._is_refusal(error):
+                raise CommitUnknown from error
             with suppress(self._errors.Error):
                 self._run("ROLLBACK")
             raise
@@ -143,18 +152,18 @@ class Snowflake(Warehouse):
     def _count_records(self, merges: Sequence[Merge]) -> int:
         """The records of the first merge, once all parts are known to be in the staging tables."""
         for merge in merges:
-            [[found]] = self._run(f"SELECT COUNT(*) FROM {self._schema}.{merge.stage}")
+            [[found]] = self._run(f"SELECT COUNT(*) FROM {merge.stage}")
             if found != merge.rows:
                 raise LoadFailed(
                     f"The staging table for table {merge.table!r} holds {found:,} rows, and {merge.rows:,} were loaded "
                     "into it. The table's rows were not changed. Run the load again."
                 )
-        [[records]] = self._run(count_records(f"{self._schema}.{merges[0].stage}", merges[0].layout, sql.SYNTAX))
+        [[records]] = self._run(count_records(merges[0].stage, merges[0].layout, sql.SYNTAX))
         return int(records)
 
     def _merge_statement(self, merge: Merge) -> str:
-        target, stage = self._quoted(merge.table), f"{self._schema}.{merge.stage}"
-        return merge_statement(target, stage, merge.layout, sql.SYNTAX, json_columns=merge.json_columns)
+        target = self._quoted(merge.table)
+        return merge_statement(target, merge.stage, merge.layout, sql.SYNTAX, json_columns=merge.json_columns)
 
     def _use_schema(self, role: str) -> None:
         try:
@@ -236,6 +245,11 @@ def _require(found: str | None, what: str, role: str) -> None:
 def _layout_name(stored: str) -> str:
     """The name of a stored column in a layout; one in lower case, made with quotes, is another column."""
     return stored.lower() if stored == stored.upper() else sql.quote_stored(stored)
+
+
+def _text(error: Exception) -> str:
+    """The text of an error without its number, its state and the query's id, which precede it."""
+    return re.sub(r"^\d{6} \(\w{5}\): (\S+: )?", "", str(getattr(error, "raw_msg", None) or error))
 
 
 def _unique_name(kind: str) -> str:
