@@ -46,6 +46,7 @@ def merge_statement(
     """
     quote, json_names = syntax.quote, frozenset(json_columns)
     names = ", ".join(map(quote, layout.names))
+    values = ", ".join(f"staged.{quote(name)}" for name in layout.names)
     same_key = " AND ".join(f"existing.{quote(name)} = staged.{quote(name)}" for name in layout.key)
     return "\n".join(
         [
@@ -53,8 +54,7 @@ def merge_statement(
             f"USING ({newest_rows(stage, layout, syntax, json_names)}) AS staged",
             f"ON {same_key}{f' AND {condition}' if condition else ''}",
             *_updates(layout, syntax, json_names),
-            f"WHEN NOT MATCHED THEN INSERT ({names}) "
-            f"VALUES ({', '.join(f'staged.{quote(name)}' for name in layout.names)})",
+            f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})",
         ]
     )
 

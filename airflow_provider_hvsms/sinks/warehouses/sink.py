@@ -72,6 +72,7 @@ class WarehouseSink:
     def add(self, rows: list[Row], rejects: list[Row]) -> None:
         for target, some in zip(self._targets, (rows, rejects), strict=False):
             target.parts.add(some)
+        self._warehouse.keep_alive()
 
     def finish(self, summary: Mapping[str, Any]) -> Changes:
         for target in self._targets:

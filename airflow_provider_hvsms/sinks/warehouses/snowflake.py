@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -22,6 +23,9 @@ from airflow_provider_hvsms.sinks.warehouses.warehouse import ExistingColumn, Me
 
 LOCK = "HVSMS_LOCK"
 """A table of one row in the target's schema. Loads update it first, so that a second one waits before its MERGE."""
+
+SECONDS_BETWEEN_STATEMENTS = 1_800
+"""A session, and with it the staging table, ends after four hours without a statement."""
 
 _MISSING = (2003, 2043)
 """An object that does not exist, or that the role may not see: Snowflake does not say which."""
@@ -41,6 +45,7 @@ class Snowflake(Warehouse):
         self._connection: Any = None
         self._schema = ""
         self._part_number = 0
+        self._last_statement = 0.0
 
     @property
     def part_format(self) -> Csv:
@@ -127,6 +132,10 @@ class Snowflake(Warehouse):
             f"COPY INTO {stage} FROM @%{stage}/{name} "
             f"FILE_FORMAT = ({sql.FILE_FORMAT}) ON_ERROR = ABORT_STATEMENT PURGE = TRUE"
         )
+
+    def keep_alive(self) -> None:
+        if time.monotonic() - self._last_statement > SECONDS_BETWEEN_STATEMENTS:
+            self._run("SELECT 1")
 
     def drop_stage(self, stage: str) -> None:
         self._run(f"DROP TABLE IF EXISTS {stage}")
@@ -220,6 +229,7 @@ class Snowflake(Warehouse):
     def _run(self, statement: str, **options: Any) -> list[tuple[Any, ...]]:
         with closing(self._connection.cursor()) as cursor:
             cursor.execute(statement, **options)
+            self._last_statement = time.monotonic()
             rows: list[tuple[Any, ...]] = cursor.fetchall()
             return rows
 

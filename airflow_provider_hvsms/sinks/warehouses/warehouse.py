@@ -130,6 +130,9 @@ class Warehouse(ABC):
         :param part: positioned at its start, and without a name, so that nothing is left of it if the load is killed.
         """
 
+    def keep_alive(self) -> None:
+        """Keep the session alive while rows are read; called with each page."""
+
     @abstractmethod
     def drop_stage(self, stage: str) -> None:
         """Drop a staging table."""
