@@ -16,7 +16,7 @@ from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, open_files
 from airflow_provider_hvsms.sinks.schema import Layout, OnSchemaChange, Sink
 from airflow_provider_hvsms.sinks.sql.sink import open_table
-from airflow_provider_hvsms.sinks.warehouses.registry import find_warehouse
+from airflow_provider_hvsms.sinks.warehouses.registry import check_provider, find_warehouse
 from airflow_provider_hvsms.sinks.warehouses.sink import open_warehouse_table
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
@@ -74,6 +74,7 @@ class TableTarget:
 
     def _hook(self) -> DbApiHook:
         with explain_missing_connection(self.sql_conn_id):
+            check_provider(BaseHook.get_connection(self.sql_conn_id).conn_type)
             hook = BaseHook.get_hook(self.sql_conn_id)
         if not isinstance(hook, DbApiHook):
             raise InvalidSettings(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
+from airflow_provider_hvsms.api.errors import MissingPackage
 from airflow_provider_hvsms.sinks.warehouses.warehouse import Warehouse
 
 WAREHOUSES = {
@@ -14,6 +16,29 @@ WAREHOUSES = {
     ),
 }
 """The module and the class of each warehouse, by the class of its hook. They are imported when they are used."""
+
+EXTRAS = {"snowflake": ("airflow.providers.snowflake", "snowflake")}
+"""Airflow's provider and our extra that installs it, by the type of the connection."""
+
+
+def check_provider(conn_type: str) -> None:
+    """Check that the provider of a connection to a warehouse is installed; without it, Airflow finds no hook.
+
+    :raises MissingPackage: it is not.
+    """
+    provider, extra = EXTRAS.get(conn_type, ("", ""))
+    if provider and not _is_installed(provider):
+        raise MissingPackage(
+            f"The connection is of the type {conn_type!r}, which needs Airflow's provider for it: "
+            f"pip install 'airflow-provider-hvsms[{extra}]'."
+        )
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def find_warehouse(hook: Any) -> Warehouse | None:

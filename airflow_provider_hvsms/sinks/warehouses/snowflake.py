@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import IO, Any
 
-from airflow_provider_hvsms.api.errors import CommitUnknown, LoadFailed, LoadRefused, MissingPackage
+from airflow_provider_hvsms.api.errors import CommitUnknown, LoadFailed, LoadRefused
 from airflow_provider_hvsms.api.redaction import redact
 from airflow_provider_hvsms.sinks.files.csv import Csv
 from airflow_provider_hvsms.sinks.schema import Changes, Column, Layout
@@ -41,7 +41,7 @@ class Snowflake(Warehouse):
 
     def __init__(self, hook: Any) -> None:
         super().__init__(hook)
-        self._errors = _import_errors()
+        self._errors: Any = importlib.import_module("snowflake.connector.errors")
         self._connection: Any = None
         self._schema = ""
         self._part_number = 0
@@ -264,13 +264,3 @@ def _text(error: Exception) -> str:
 
 def _unique_name(kind: str) -> str:
     return f"HVSMS_{kind}_{uuid.uuid4().hex[:12].upper()}"
-
-
-def _import_errors() -> Any:
-    """Import the driver when it is used: it is an optional dependency."""
-    try:
-        return importlib.import_module("snowflake.connector.errors")
-    except ImportError:
-        raise MissingPackage(
-            "The connection is one to Snowflake, which needs: pip install 'airflow-provider-hvsms[snowflake]'."
-        ) from None

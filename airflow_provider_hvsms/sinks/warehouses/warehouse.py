@@ -52,7 +52,6 @@ class Warehouse(ABC):
     A subclass lets errors of the driver pass: the sink turns those of `driver_errors` into errors of this package.
 
     :param hook: gives the connection.
-    :raises MissingPackage: the hook's package is not installed.
     """
 
     name: ClassVar[str]
@@ -130,7 +129,7 @@ class Warehouse(ABC):
         :param part: positioned at its start, and without a name, so that nothing is left of it if the load is killed.
         """
 
-    def keep_alive(self) -> None:
+    def keep_alive(self) -> None:  # noqa: B027 - not every warehouse has sessions that end
         """Keep the session alive while rows are read; called with each page."""
 
     @abstractmethod
