@@ -21,12 +21,12 @@ EXTRAS = {"snowflake": ("airflow.providers.snowflake", "snowflake")}
 """Airflow's provider and our extra that installs it, by the type of the connection."""
 
 
-def check_provider(conn_type: str) -> None:
+def check_provider(conn_type: str | None) -> None:
     """Check that the provider of a connection to a warehouse is installed; without it, Airflow finds no hook.
 
     :raises MissingPackage: it is not.
     """
-    provider, extra = EXTRAS.get(conn_type, ("", ""))
+    provider, extra = EXTRAS.get(conn_type or "", ("", ""))
     if provider and not _is_installed(provider):
         raise MissingPackage(
             f"The connection is of the type {conn_type!r}, which needs Airflow's provider for it: "

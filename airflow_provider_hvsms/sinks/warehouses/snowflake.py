@@ -145,7 +145,7 @@ class Snowflake(Warehouse):
 
     def merge(self, merges: Sequence[Merge]) -> Changes:
         records = self._count_records(merges)
-        lock = f"UPDATE {self._schema}.{LOCK} SET HELD = HELD + 1"
+        lock = f"UPDATE {self._schema}.{LOCK} SET LOADS = LOADS + 1"
         # One request: if this process is killed, Snowflake still completes the transaction or none of it.
         statements = ["BEGIN TRANSACTION", lock, *map(self._merge_statement, merges), "COMMIT"]
         try:
@@ -191,11 +191,11 @@ class Snowflake(Warehouse):
         The row comes with the table, so that of two first loads at once none finds the table without it.
         """
         lock = f"{self._schema}.{LOCK}"
-        create = f"CREATE TABLE IF NOT EXISTS {lock} AS SELECT 0 AS HELD"
+        create = f"CREATE TABLE IF NOT EXISTS {lock} AS SELECT CAST(0 AS NUMBER(38, 0)) AS LOADS"
         try:
             if not self._describe(lock):
                 self._run(create)
-            self._run(f"UPDATE {lock} SET HELD = HELD WHERE FALSE")
+            self._run(f"UPDATE {lock} SET LOADS = LOADS WHERE FALSE")
         except self._errors.ProgrammingError as error:
             if not self.is_permanent(error):
                 raise
