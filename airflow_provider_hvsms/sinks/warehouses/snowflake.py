@@ -29,6 +29,7 @@ SECONDS_BETWEEN_STATEMENTS = 1_800
 
 _MISSING = (2003, 2043)
 """An object that does not exist, or that the role may not see: Snowflake does not say which."""
+_EXISTS = 2002
 
 _ERRORS_OF_VALUES = 100
 """The first digits of the numbers of errors about a value, such as 100038."""
@@ -191,12 +192,14 @@ class Snowflake(Warehouse):
         The row comes with the table, so that of two first loads at once none finds the table without it.
         """
         lock = f"{self._schema}.{LOCK}"
-        create = f"CREATE TABLE IF NOT EXISTS {lock} AS SELECT CAST(0 AS NUMBER(38, 0)) AS LOADS"
+        create = f"CREATE TABLE {lock} AS SELECT CAST(0 AS NUMBER(38, 0)) AS LOADS"
         try:
             if not self._describe(lock):
                 self._run(create)
             self._run(f"UPDATE {lock} SET LOADS = LOADS WHERE FALSE")
         except self._errors.ProgrammingError as error:
+            if error.errno == _EXISTS:  # another load has just created it
+                return
             if not self.is_permanent(error):
                 raise
             raise LoadRefused(
