@@ -66,7 +66,7 @@ def warehouse(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> SnowflakeW
     monkeypatch.setenv("HVSMS_TEST_SNOWFLAKE", json.dumps(emulator.connection))
     monkeypatch.setattr("snowflake.connector.connect", connect_to(emulator.connection))
     emulator.failing = None
-    emulator.warehouse = "LOADING"
+    emulator.context = {}
     warehouse = SnowflakeWarehouse(emulator, database)
     warehouse.run("SELECT 1")  # creates the database and the schema
     emulator.statements.clear()

@@ -8,6 +8,7 @@ What differs from the real service, and is bridged here and nowhere else:
   after the other, as `HVSMS_LOCK` makes them.
 - A transaction may write to one DuckDB database only, and a MERGE keeps its candidates in a temporary table, which is
   in another one. Here it is a table of the target's schema.
+- In a MERGE, `TRY_PARSE_JSON` becomes `PARSE_JSON`.
 - `ALTER SESSION` knows two settings, and `CURRENT_WAREHOUSE()` and `CURRENT_ROLE()` are missing.
 - `COPY INTO` lets DuckDB guess the types of CSV, and reads a quoted empty text as null.
 
@@ -44,15 +45,19 @@ class Emulator:
     """A running server.
 
     :param connection: arguments of `snowflake.connector.connect`.
-    :param statements: all that were sent, in order.
+    :param statements: all that were sent, in order. The connector sends a PUT twice, where the stage is in a bucket as
+        this one is.
     :param failing: instead of running a statement that contains the first part, answer with this error number, state
         and message; after having run so many of them.
+    :param context: SQL of what `CURRENT_ROLE()` and the like return, where it is not what fakesnow returns.
+    :param loses_next_answer: run the next request of several statements, and answer with an error of the gateway.
     """
 
     connection: dict[str, Any] = dataclasses.field(default_factory=dict)
     statements: list[str] = dataclasses.field(default_factory=list)
     failing: tuple[str, int, str, str, int] | None = None
-    warehouse: str | None = "LOADING"
+    context: dict[str, str] = dataclasses.field(default_factory=dict)
+    loses_next_answer: bool = False
 
 
 emulator = Emulator()
@@ -111,6 +116,9 @@ async def _run_all(request: Request, query: dict[str, Any]) -> Response:
             return response
         ids.append(str(uuid.uuid4()))
         _results[ids[-1]] = bytes(response.body)
+    if emulator.loses_next_answer and "COMMIT" in query["sqlText"]:
+        emulator.loses_next_answer = False
+        return Response(status_code=404)
     data = {"resultIds": ",".join(ids), "resultTypes": ",".join(["4096"] * len(ids)), "queryId": str(uuid.uuid4())}
     return JSONResponse({"data": data, "success": True})
 
@@ -140,8 +148,9 @@ def _error(code: int, state: str, message: str) -> Response:
 def _known(statement: str) -> str:
     if statement.startswith("ALTER SESSION"):
         return "SELECT 'Statement executed successfully.' AS status"
-    warehouse = f"'{emulator.warehouse}'" if emulator.warehouse else "NULL"
-    return statement.replace("CURRENT_WAREHOUSE()", warehouse).replace("CURRENT_ROLE()", "'LOADER'")
+    for name, value in {"ROLE": "'LOADER'", "WAREHOUSE": "'LOADING'", **emulator.context}.items():
+        statement = statement.replace(f"CURRENT_{name}()", value)
+    return statement
 
 
 def _other_headers(request: Request) -> list[tuple[bytes, bytes]]:
@@ -159,6 +168,9 @@ def _bridge_merge() -> None:
     split = fakesnow.cursor.transforms.merge
 
     def merge(expression: Any) -> list[Any]:
+        if isinstance(expression, exp.Merge):
+            for call in [call for call in expression.find_all(exp.ParseJSON) if call.args.get("safe")]:
+                call.replace(exp.TryCast(this=call.this, to=exp.DataType.build("json")))
         statements = split(expression)
         if isinstance(expression, exp.Merge):
             statements[0].set("properties", None)
