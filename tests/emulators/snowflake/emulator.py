@@ -41,21 +41,40 @@ from tests.support.waiting import wait_for
 
 
 @dataclasses.dataclass
+class Failure:
+    """An answer in place of running a statement.
+
+    :param part: what the statement contains.
+    :param skipped: how many such statements are run before.
+    """
+
+    part: str
+    number: int
+    state: str
+    message: str
+    skipped: int = 0
+
+    def response(self) -> Response:
+        number = f"{self.number:06d}"
+        data = {"errorCode": number, "sqlState": self.state}
+        return JSONResponse({"data": data, "code": number, "message": self.message, "success": False})
+
+
+@dataclasses.dataclass
 class Emulator:
     """A running server.
 
     :param connection: arguments of `snowflake.connector.connect`.
     :param statements: all that were sent, in order. The connector sends a PUT twice, where the stage is in a bucket as
         this one is.
-    :param failing: instead of running a statement that contains the first part, answer with this error number, state
-        and message; after having run so many of them.
+    :param failure: of a statement to come.
     :param context: SQL of what `CURRENT_ROLE()` and the like return, where it is not what fakesnow returns.
     :param loses_next_answer: run the next request of several statements, and answer with an error of the gateway.
     """
 
     connection: dict[str, Any] = dataclasses.field(default_factory=dict)
     statements: list[str] = dataclasses.field(default_factory=list)
-    failing: tuple[str, int, str, str, int] | None = None
+    failure: Failure | None = None
     context: dict[str, str] = dataclasses.field(default_factory=dict)
     loses_next_answer: bool = False
 
@@ -111,7 +130,7 @@ async def _run_all(request: Request, query: dict[str, Any]) -> Response:
     ids = []
     for statement in query["sqlText"].split(";\n"):
         response = await _run(request, query, statement)
-        if not json.loads(response.body)["success"]:
+        if not json.loads(bytes(response.body))["success"]:
             await _run(request, query, "ROLLBACK")
             return response
         ids.append(str(uuid.uuid4()))
@@ -129,20 +148,16 @@ async def _result(request: Request) -> Response:
 
 async def _run(request: Request, query: dict[str, Any], statement: str) -> Response:
     emulator.statements.append(statement)
-    if emulator.failing and emulator.failing[0] in statement:
-        *failing, left = emulator.failing
-        if not left:
-            emulator.failing = None
-            return _error(*failing[1:])
-        emulator.failing = (*failing, left - 1)
+    failure = emulator.failure
+    if failure and failure.part in statement:
+        if not failure.skipped:
+            emulator.failure = None
+            return failure.response()
+        failure.skipped -= 1
     body = gzip.compress(json.dumps({**query, "sqlText": _known(statement)}).encode())
     scope = {**request.scope, "headers": [*_other_headers(request), (b"content-encoding", b"gzip")]}
-    return await fakesnow.server.query_request(Request(scope, _receive(body)))
-
-
-def _error(code: int, state: str, message: str) -> Response:
-    data = {"errorCode": f"{code:06d}", "sqlState": state}
-    return JSONResponse({"data": data, "code": f"{code:06d}", "message": message, "success": False})
+    response: Response = await fakesnow.server.query_request(Request(scope, _receive(body)))
+    return response
 
 
 def _known(statement: str) -> str:

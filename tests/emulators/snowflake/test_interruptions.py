@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,11 @@ from airflow_provider_hvsms.sinks.schema import REJECTS
 from tests.emulators.snowflake.conftest import SnowflakeWarehouse
 from tests.emulators.snowflake.loading import LATER, interrupted, load, many, open_table, rows
 from tests.support.messages import LOADED_AT, REJECT, message
+from tests.support.waiting import wait_for
 
 KILLS = 20
-LONGEST_LIFE = 3.0
-"""Seconds, in which a process carries out a few loads."""
+MAX_STATEMENTS = 60
+"""Those of about two loads."""
 
 
 def test_load_that_is_interrupted_leaves_the_table_unchanged(warehouse: SnowflakeWarehouse) -> None:
@@ -39,10 +39,39 @@ def test_interrupted_first_load_leaves_no_table(warehouse: SnowflakeWarehouse) -
 def test_load_whose_statement_fails_leaves_the_rows_unchanged(warehouse: SnowflakeWarehouse, statement: str) -> None:
     load([rows(message(1))])
     checks_before = 1 if statement == "MERGE INTO" else 0
-    warehouse.emulator.failing = (statement, 100183, "22000", "refused", checks_before)
+    warehouse.fail(statement, 100183, "22000", "refused", checks_before)
     with pytest.raises(LoadRefused, match="100183: refused. The table's rows were not changed"):
         load([rows(message(1, message_status="Delivered", last_modified_time=LATER), message(2))])
     assert warehouse.query("SELECT id, message_status FROM messages") == [("1", "Sent")]
+
+
+def test_first_load_whose_merge_fails_leaves_the_table_empty(warehouse: SnowflakeWarehouse) -> None:
+    warehouse.fail("MERGE INTO", 100183, "22000", "refused")
+    with pytest.raises(LoadRefused):
+        load([rows(message(1))], rejects=REJECTS.rows([REJECT], LOADED_AT))
+    assert warehouse.query("SELECT * FROM messages") == []
+    assert warehouse.query("SELECT * FROM messages_rejects") == []
+    load([rows(message(1))])
+    assert warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+def test_load_that_is_not_finished_drops_its_staging_tables(warehouse: SnowflakeWarehouse) -> None:
+    with open_table(with_rejects=True) as sink:
+        sink.add(rows(message(1)), [])
+    created = [one.split()[3] for one in warehouse.emulator.statements if one.startswith("CREATE TEMPORARY TABLE")]
+    dropped = [one.split()[4] for one in warehouse.emulator.statements if one.startswith("DROP TABLE IF EXISTS")]
+    assert len(created) == 2
+    assert dropped == created
+
+
+def test_session_is_kept_alive_while_pages_are_waited_for(
+    warehouse: SnowflakeWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.sinks.warehouses.snowflake.SECONDS_BETWEEN_STATEMENTS", 0.0)
+    with open_table() as sink:
+        warehouse.emulator.statements.clear()
+        sink.add(rows(message(1)), [])
+        assert warehouse.emulator.statements == ["SELECT 1"]
 
 
 def test_no_part_is_left_on_the_local_disk(
@@ -58,16 +87,18 @@ def test_no_part_is_left_on_the_local_disk(
 
 
 def test_twenty_kills_at_random_moments_leave_no_partial_state(warehouse: SnowflakeWarehouse) -> None:
+    from tests.emulators.snowflake.endless_loads import ROWS, load_endlessly
+
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.emulators.snowflake.endless_loads"])
     moments = random.Random(10)
     states = set()
     for number in range(KILLS):
-        from tests.emulators.snowflake.endless_loads import ROWS, load_endlessly
-
+        statements = warehouse.emulator.statements
+        last = len(statements) + moments.randint(1, MAX_STATEMENTS)
         process = context.Process(target=load_endlessly, args=(1_000 * number,))
         process.start()
-        time.sleep(moments.uniform(0.0, LONGEST_LIFE))
+        wait_for(lambda: len(statements) >= last)  # noqa: B023 - called at once
         process.kill()
         process.join()
         if "MESSAGES" in warehouse.tables():

@@ -37,21 +37,24 @@ def test_session_without_a_schema_loads_a_table_that_is_named_in_full(warehouse:
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
-        ("CREATE TABLE", "cannot use the table .*HVSMS_LOCK.*Insufficient privileges.*Grant CREATE TABLE on the schema"),
+        (
+            "CREATE TABLE",
+            "cannot use the table .*HVSMS_LOCK.*Insufficient privileges.*Grant CREATE TABLE on the schema",
+        ),
         ("UPDATE", "cannot use the table .*HVSMS_LOCK.*Insufficient privileges"),
         ("CREATE TRANSIENT TABLE", "Insufficient privileges to operate on schema 'SMS'"),
         ("CREATE TEMPORARY TABLE", "Insufficient privileges to operate on schema 'SMS'"),
     ],
 )
 def test_missing_right_is_refused(warehouse: SnowflakeWarehouse, statement: str, expected: str) -> None:
-    warehouse.emulator.failing = (statement, *DENIED, 0)
+    warehouse.fail(statement, *DENIED)
     with pytest.raises(LoadRefused, match=expected):
         load(unreadable())
 
 
 def test_missing_right_on_an_existing_table_is_refused(warehouse: SnowflakeWarehouse) -> None:
     load([rows(message(1))])
-    warehouse.emulator.failing = ("MERGE", *DENIED, 0)
+    warehouse.fail("MERGE", *DENIED)
     with pytest.raises(LoadRefused, match="Insufficient privileges.*not changed"):
         load(unreadable())
 
@@ -59,14 +62,14 @@ def test_missing_right_on_an_existing_table_is_refused(warehouse: SnowflakeWareh
 def test_missing_right_to_add_a_column_is_refused(warehouse: SnowflakeWarehouse) -> None:
     load([])
     warehouse.run("ALTER TABLE messages DROP COLUMN error_code")
-    warehouse.emulator.failing = ("ALTER TABLE", *DENIED, 0)
+    warehouse.fail("ALTER TABLE", *DENIED)
     with pytest.raises(LoadRefused, match="Insufficient privileges"):
         load(unreadable())
 
 
 def test_error_about_a_value_does_not_show_it(warehouse: SnowflakeWarehouse) -> None:
     text = "String 'secret +16505550100' is too long and would be truncated\n  File 'part', line 3"
-    warehouse.emulator.failing = ("COPY INTO", 100078, "22000", text, 0)
+    warehouse.fail("COPY INTO", 100078, "22000", text)
     with pytest.raises(LoadRefused, match=r"100078: String '\*\*\*' is too long .*not changed") as failure:
         load([rows(message(1))])
     assert "secret" not in str(failure.value)
@@ -75,7 +78,7 @@ def test_error_about_a_value_does_not_show_it(warehouse: SnowflakeWarehouse) -> 
 
 
 def test_lock_that_is_not_released_in_time_can_be_tried_again(warehouse: SnowflakeWarehouse) -> None:
-    warehouse.emulator.failing = ("SET LOADS = LOADS + 1", 625, "57014", "Statement was aborted", 0)
+    warehouse.fail("SET LOADS = LOADS + 1", 625, "57014", "Statement was aborted")
     with pytest.raises(LoadFailed, match="000625: Statement was aborted.*not changed"):
         load([rows(message(1))])
     load([rows(message(1))])

@@ -36,7 +36,7 @@ def test_record_that_is_not_json_is_kept_as_it_is(warehouse: SnowflakeWarehouse)
 
 def test_rows_are_not_loaded_if_the_rejects_are_refused(warehouse: SnowflakeWarehouse) -> None:
     load([rows(message(1))], rejects=[])
-    warehouse.emulator.failing = ('MESSAGES_REJECTS" AS existing', 100038, "22018", "Numeric value 'x' is refused", 1)
+    warehouse.fail('MESSAGES_REJECTS" AS existing', 100038, "22018", "Numeric value 'x' is refused", 1)
     with pytest.raises(LoadRefused, match="not changed"):
         load(
             [rows(message(1, message_status="Delivered", last_modified_time=LATER), message(2))],

@@ -60,9 +60,7 @@ def test_rows_and_rejects_are_merged_in_one_transaction_that_takes_the_lock_firs
     assert "HVSMS_LOCK" in transaction[1]
 
 
-def test_rows_read_over_several_parts_keep_their_order(
-    warehouse: SnowflakeWarehouse, parts_of_1000_rows: None
-) -> None:
+def test_rows_read_over_several_parts_keep_their_order(warehouse: SnowflakeWarehouse, parts_of_1000_rows: None) -> None:
     load([many(1_500, message_status="Queued"), many(1_500, message_status="Sent")])
     assert warehouse.query("SELECT message_status, COUNT(*) FROM messages GROUP BY 1") == [("Sent", 1_500)]
 
