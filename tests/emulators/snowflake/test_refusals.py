@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import pytest
 
 from airflow_provider_hvsms.api.errors import LoadFailed, LoadRefused
@@ -92,3 +95,25 @@ def test_lost_answer_to_the_commit_is_no_promise_either_way(warehouse: Snowflake
         load([rows(message(1), message(2))])
     load([rows(message(1), message(2))])
     assert warehouse.query("SELECT id FROM messages ORDER BY id") == [("1",), ("2",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "expected"),
+    [
+        ("DatabaseError", 250001, LoadRefused),  # a wrong password
+        ("ForbiddenError", 250001, LoadRefused),
+        ("OperationalError", 250003, LoadFailed),  # no answer
+        ("InternalServerError", 290500, LoadFailed),
+    ],
+)
+def test_refused_login_fails_for_good_and_lost_connection_can_be_tried_again(
+    warehouse: SnowflakeWarehouse, monkeypatch: pytest.MonkeyPatch, name: str, number: int, expected: type[Exception]
+) -> None:
+    errors = importlib.import_module("snowflake.connector.errors")
+
+    def connect(**_: Any) -> None:
+        raise getattr(errors, name)(msg="no access", errno=number)
+
+    monkeypatch.setattr("snowflake.connector.connect", connect)
+    with pytest.raises(expected, match=f"{name} .*no access.*not changed"):
+        load(unreadable())

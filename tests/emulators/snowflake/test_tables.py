@@ -34,20 +34,20 @@ def test_missing_column_is_added(warehouse: SnowflakeWarehouse) -> None:
 def test_missing_column_is_refused_if_the_schema_must_not_change(warehouse: SnowflakeWarehouse) -> None:
     load([])
     warehouse.run("ALTER TABLE messages DROP COLUMN error_code")
-    with pytest.raises(TableMismatch, match="lacks error_code, and on_schema_change is 'fail'"):
+    with pytest.raises(TableMismatch, match="lacks error_code, and on_schema_change='fail' adds no column"):
         load(unreadable(), on_schema_change="fail")
     assert "ERROR_CODE" not in [name for name, *_ in warehouse.query("DESCRIBE TABLE messages")]
 
 
 def test_table_without_a_column_of_the_key_is_refused(warehouse: SnowflakeWarehouse) -> None:
     warehouse.run("CREATE TABLE messages (batch_id VARCHAR, loaded_at TIMESTAMP_TZ)")
-    with pytest.raises(TableMismatch, match=r"lacks id, .*and its key is \(id\)"):
+    with pytest.raises(TableMismatch, match="with other columns: it lacks id, "):
         load(unreadable())
 
 
 def test_column_that_needs_a_value_is_refused(warehouse: SnowflakeWarehouse) -> None:
     warehouse.run("CREATE TABLE messages (id VARCHAR NOT NULL, campaign VARCHAR NOT NULL)")
-    with pytest.raises(TableMismatch, match="its column 'campaign' needs a value"):
+    with pytest.raises(TableMismatch, match="has columns that no load fills .*: campaign"):
         load(unreadable())
 
 
