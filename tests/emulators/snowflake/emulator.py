@@ -8,11 +8,13 @@ What differs from the real service, and is bridged here and nowhere else:
   UPDATE of `HVSMS_LOCK` waits for the request that made one before; nothing else does.
 - A transaction may write to one DuckDB database only, and a MERGE keeps its candidates in a temporary table, which is
   in another one. Here it is a table of the target's schema, and stays there.
+- DuckDB enforces primary keys; Snowflake does not. They are left out.
 - In a MERGE, `TRY_PARSE_JSON` becomes `PARSE_JSON`.
 - `ALTER SESSION` knows two settings, and `CURRENT_WAREHOUSE()` and `CURRENT_ROLE()` are missing.
 - `COPY INTO` lets DuckDB guess the types of CSV, and reads a quoted empty text as null.
 
-Rights, warehouses, micro-partitions and the expiry of sessions are not emulated at all.
+What `NULL_IF` is for does not show here, since a quoted text is never null. Rights, warehouses, micro-partitions and
+the expiry of sessions are not emulated at all.
 """
 
 from __future__ import annotations
@@ -166,7 +168,7 @@ def _known(statement: str) -> str:
         return "SELECT 'Statement executed successfully.' AS status"
     for name, value in {"ROLE": "'LOADER'", "WAREHOUSE": "'LOADING'", **emulator.context}.items():
         statement = statement.replace(f"CURRENT_{name}()", value)
-    return statement
+    return re.sub(r", PRIMARY KEY \(.*?\)", "", statement)
 
 
 def _other_headers(request: Request) -> list[tuple[bytes, bytes]]:
