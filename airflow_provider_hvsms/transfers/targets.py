@@ -18,6 +18,8 @@ from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, open_files
 from airflow_provider_hvsms.sinks.schema import Layout, OnSchemaChange, Sink
 from airflow_provider_hvsms.sinks.sql.sink import open_table
+from airflow_provider_hvsms.sinks.warehouses.registry import check_provider, find_warehouse
+from airflow_provider_hvsms.sinks.warehouses.sink import open_warehouse_table
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
 from airflow_provider_hvsms.utils.values import is_known
@@ -46,7 +48,7 @@ class TableTarget:
     records that cannot be read go to `<table>_rejects` in the same transaction.
 
     :param sql_conn_id: a connection whose hook is a common-sql hook.
-    :param table: the table's name, or `schema.table`.
+    :param table: the table's name, or `schema.table`; in a warehouse also `database.schema.table`.
     :param on_schema_change: what happens if the table lacks one of our columns, as one of an earlier version may. `add`
         (default): it is added. `fail`: the load is refused. Columns of your own are left alone in any case.
     """
@@ -66,10 +68,16 @@ class TableTarget:
 
     def open(self, layout: Layout[Any], *, window: Window | None, with_rejects: bool) -> AbstractContextManager[Sink]:
         self.check_known()
-        return open_table(self._hook(), self.table, layout, with_rejects=with_rejects)
+        hook = self._hook()
+        if warehouse := find_warehouse(hook):
+            return open_warehouse_table(
+                warehouse, self.table, layout, with_rejects=with_rejects, on_schema_change=self.on_schema_change
+            )
+        return open_table(hook, self.table, layout, with_rejects=with_rejects)
 
     def _hook(self) -> DbApiHook:
         with explain_missing_connection(self.sql_conn_id):
+            check_provider(BaseHook.get_connection(self.sql_conn_id).conn_type)
             hook = BaseHook.get_hook(self.sql_conn_id)
         if not isinstance(hook, DbApiHook):
             raise InvalidSettings(

@@ -1,0 +1,1 @@
+"""Loads by Snowflake's own connector, over HTTP, into the emulator fakesnow."""
