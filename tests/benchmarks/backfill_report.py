@@ -12,7 +12,9 @@ from typing import NamedTuple
 from airflow_provider_hvsms.sandbox import Sandbox
 from tests.benchmarks.backfill_services import PostgreSql
 
-TOO_MANY_REQUESTS = 429
+DAG_ID = "hvsms_backfill_days"
+
+_TOO_MANY_REQUESTS = 429
 
 _REFUSAL = re.compile(r"Attempt \d+ of \d+: .*the service answered 429")
 
@@ -22,15 +24,13 @@ _LOADED = """
       FROM hvsms_messages
 """
 
-_TASKS = """
-    SELECT run_id, state, try_number, pid FROM task_instance WHERE dag_id = 'hvsms_backfill_days'
-"""
+_TASKS = f"SELECT run_id, state, try_number, pid FROM task_instance WHERE dag_id = '{DAG_ID}'"
 
-_STATES = "SELECT state FROM dag_run WHERE dag_id = 'hvsms_backfill_days'"
+_STATES = f"SELECT state FROM dag_run WHERE dag_id = '{DAG_ID}'"
 
-_RUNS = """
+_RUNS = f"""
     SELECT extract(epoch FROM start_date)::float, extract(epoch FROM end_date)::float
-      FROM dag_run WHERE dag_id = 'hvsms_backfill_days' AND start_date IS NOT NULL AND end_date IS NOT NULL
+      FROM dag_run WHERE dag_id = '{DAG_ID}' AND start_date IS NOT NULL AND end_date IS NOT NULL
 """
 
 
@@ -93,7 +93,7 @@ def busy_spans(postgresql: PostgreSql, at_least: int) -> list[tuple[float, float
 
 def usage(sandbox: Sandbox, spans: Iterable[tuple[float, float]]) -> Usage:
     spans = list(spans)
-    times = [entry.time for entry in sandbox.counters.log if entry.status != TOO_MANY_REQUESTS]
+    times = [entry.time for entry in sandbox.counters.log if entry.status != _TOO_MANY_REQUESTS]
     requests = sum(any(start <= time < end for start, end in spans) for time in times)
     return Usage(requests, sum(end - start for start, end in spans))
 

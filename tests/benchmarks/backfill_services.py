@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from tests.conftest import SYSTEM_PATH
 from tests.support.ports import free_port
 
 
@@ -56,7 +55,7 @@ def postgresql(folder: Path) -> Iterator[PostgreSql]:
 @contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """A Redis that keeps nothing on disk; its URL."""
-    program = shutil.which("redis-server", path=SYSTEM_PATH)
+    program = shutil.which("redis-server")
     if program is None:
         sys.exit("redis-server is missing: install the system's package of this name.")
     port = free_port()
