@@ -1,11 +1,11 @@
 """Runs a backfill on three Celery workers, kills one of them, and prints whether all is loaded and how fast it went.
 
-Run it as `python tests/benchmarks/backfill.py`; it takes about eight minutes, with `--days 12` about three. It needs the
+Run it as `python tests/benchmarks/backfill.py`; it takes about eight minutes, with `--days 12` three. It needs the
 extra `benchmark-celery` and the system's package `redis-server`, and starts everything else: PostgreSQL, a store, and
 Airflow with scheduler, DAG processor, API server and workers.
 
-The DAG is the example `hvsms_backfill_days`. A cluster policy makes its pages smaller, so that 6,000 messages a day take
-as many requests as 30,000. The quota is six times the service's default, so that the run takes minutes.
+The DAG is the example `hvsms_backfill_days`. A cluster policy makes its pages smaller, so that 6,000 messages a day
+take as many requests as 30,000. The quota is six times the service's default, so that the run takes minutes.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ PAGES_A_DAY, PER_PAGE = 30, 200
 LIMIT, WINDOW = 300, 60.0
 
 WORKERS = ("worker-1", "worker-2", "worker-3")
-CONCURRENCY = 3
-SLOTS = 8
+CONCURRENCY = 2
+SLOTS = 6
 """Of the pool: tasks that read at once."""
-RUNS = 11
+RUNS = 9
 """More than slots, so that none stays empty while a run is being started, or waits for its retry."""
 RESTART_AFTER = 5.0
 
