@@ -28,10 +28,12 @@ _TASKS = f"SELECT run_id, state, try_number, pid FROM task_instance WHERE dag_id
 
 _STATES = f"SELECT state FROM dag_run WHERE dag_id = '{DAG_ID}'"
 
-_RUNS = f"""
-    SELECT extract(epoch FROM start_date)::float, extract(epoch FROM end_date)::float
-      FROM dag_run WHERE dag_id = '{DAG_ID}' AND start_date IS NOT NULL AND end_date IS NOT NULL
-"""
+_TRIES = " UNION ALL ".join(
+    f"SELECT extract(epoch FROM start_date)::float, extract(epoch FROM end_date)::float FROM {table} "
+    f"WHERE dag_id = '{DAG_ID}' AND start_date IS NOT NULL AND end_date IS NOT NULL"
+    for table in ("task_instance", "task_instance_history")
+)
+"""Each try of a task, from its start to its end. One that died ends when the scheduler notices it."""
 
 
 class Task(NamedTuple):
@@ -80,14 +82,14 @@ def inexact_days(sandbox: Sandbox, postgresql: PostgreSql) -> list[str]:
 
 
 def busy_spans(postgresql: PostgreSql, at_least: int) -> list[tuple[float, float]]:
-    """The spans, in seconds since the epoch, in which at least so many runs of the DAG were active."""
-    runs: list[tuple[float, float]] = postgresql.query("airflow", _RUNS)  # type: ignore[assignment]  # as selected
-    changes = sorted([(start, 1) for start, _ in runs] + [(end, -1) for _, end in runs])
-    spans, active, since = [], 0, 0.0
+    """The spans, in seconds since the epoch, in which at least so many tasks were running."""
+    tries: list[tuple[float, float]] = postgresql.query("airflow", _TRIES)  # type: ignore[assignment]  # as selected
+    changes = sorted([(start, 1) for start, _ in tries] + [(end, -1) for _, end in tries])
+    spans, running, since = [], 0, 0.0
     for at, change in changes:
-        if active >= at_least:
+        if running >= at_least:
             spans.append((since, at))
-        active, since = active + change, at
+        running, since = running + change, at
     return spans
 
 
