@@ -45,7 +45,7 @@ class CeleryAirflow(RunningAirflow):
             "CELERY__WORKER_CONCURRENCY": concurrency,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": HEARTBEAT_TIMEOUT,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 5,
-            # A heartbeat of one process's polls is enough for a table of some dozen runs.
+            # The file does not change, and the CPU is for the workers.
             "DAG_PROCESSOR__REFRESH_INTERVAL": 30,
             "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 30,
         }

@@ -83,7 +83,7 @@ def inexact_days(sandbox: Sandbox, postgresql: PostgreSql) -> list[str]:
 
 def busy_spans(postgresql: PostgreSql, at_least: int) -> list[tuple[float, float]]:
     """The spans, in seconds since the epoch, in which at least so many tasks were running."""
-    tries: list[tuple[float, float]] = postgresql.query("airflow", _TRIES)  # type: ignore[assignment]  # as selected
+    tries: list[tuple[float, float]] = postgresql.query("airflow", _TRIES)
     changes = sorted([(start, 1) for start, _ in tries] + [(end, -1) for _, end in tries])
     spans, running, since = [], 0, 0.0
     for at, change in changes:
