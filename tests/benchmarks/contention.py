@@ -4,6 +4,8 @@ Run it as `python tests/benchmarks/contention.py`; it takes two minutes, with `-
 It compares the rules of `api/quota/contention.py` with a pacer, which sends `yield × ours + headroom` requests in a
 quota window, at intervals with jitter. Each process reads continuously, and an answer takes 0.2 to 1 s. The processes
 start at once, within two seconds, or staggered over two quota windows, of which a run has ten. Time is simulated.
+
+A second table is of tasks: processes that end after some pages, and are followed by a new one that knows nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +38,11 @@ SPREADS = {"at once": 0.0, "within 2 s": 2.0, "staggered": 2 * WINDOW}
 THREADS = {600: 8}
 """Of a process; one where the quota allows less than two requests a second."""
 
+PAGES = (5, 20, 100)
+TASK_LIMITS = (50, 60)
+PAUSE = (1.0, 4.0)
+"""Seconds from the end of a task to the first request of the next one."""
+
 
 class Pacer(SharedLimiter):
     """Sends at a rate that follows from the last answer alone."""
@@ -57,6 +64,8 @@ class Case(NamedTuple):
     starts: str
     limit: int
     processes: int
+    pages: float = math.inf
+    """After so many pages a process ends."""
 
 
 class Result(NamedTuple):
@@ -76,7 +85,7 @@ class Simulation:
         self._numbers = itertools.count()
         for number in range(case.processes):
             chance = random.Random(f"{seed} {number}")
-            process = Process(self, RULES[case.rules](uniform=chance.uniform), chance)
+            process = Process(self, RULES[case.rules], chance, case.pages)
             starts_at = chance.uniform(0, SPREADS[case.starts])
             for _ in range(THREADS.get(case.limit, 1)):
                 self.at(starts_at, process.send)
@@ -91,12 +100,20 @@ class Simulation:
 
 
 class Process:
-    def __init__(self, simulation: Simulation, limiter: SharedLimiter, chance: random.Random) -> None:
+    """A process, and those that follow it."""
+
+    def __init__(self, simulation: Simulation, rules: type[SharedLimiter], chance: random.Random, pages: float) -> None:
         self._simulation = simulation
-        self._limiter = limiter
+        self._rules = rules
         self._chance = chance
+        self._pages = pages
+        self._begin()
+
+    def _begin(self) -> None:
+        self._limiter = self._rules(uniform=self._chance.uniform)
         self._penalty_ends = -math.inf
         self._waiting = 0
+        self._left = self._pages
 
     def send(self) -> None:
         now = self._simulation.now
@@ -119,6 +136,12 @@ class Process:
         self._limiter.answered(permit, now)
         if permit.status == 429:
             self._penalty_ends = max(self._penalty_ends, self._limiter.refused(permit, now, WINDOW))
+        else:
+            self._left -= 1
+        if self._left == 0:
+            self._begin()
+            self._simulation.at(now + self._chance.uniform(*PAUSE), self.send)
+            return
         for _ in range(1 + self._waiting):
             self._simulation.at(now, self.send)
         self._waiting = 0
@@ -146,16 +169,31 @@ def print_table(rules: str, results: dict[Case, Result], limits: Iterable[int]) 
         print(f"| {starts} | {limit} |", *(f"{result.refused:.2f}, {result.used:.0%} |" for result in row))
 
 
+def print_tasks(results: dict[Case, Result]) -> None:
+    print("\nTasks: 429s in a run for each that is active, and use of the quota\n")
+    print("| pages of a task | limit |", *(f"{count} at once |" for count in PROCESSES))
+    print("|--:|--:|" + "--:|" * len(PROCESSES))
+    for pages, limit in itertools.product(PAGES, TASK_LIMITS):
+        row = [results[_tasks(limit, count, pages)] for count in PROCESSES]
+        print(f"| {pages} | {limit} |", *(f"{result.refused:.2f}, {result.used:.0%} |" for result in row))
+
+
+def _tasks(limit: int, count: int, pages: int) -> Case:
+    return Case("contention.py", "within 2 s", limit, count, pages)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"runs of each case, {SEEDS} by default")
     parser.add_argument("--limits", type=int, nargs="+", default=LIMITS, help="requests in a quota window")
     arguments = parser.parse_args()
     cases = [Case(*case) for case in itertools.product(RULES, SPREADS, arguments.limits, PROCESSES)]
+    cases += [_tasks(*case) for case in itertools.product(TASK_LIMITS, PROCESSES, PAGES)]
     with ProcessPoolExecutor() as executor:
         results = dict(zip(cases, executor.map(simulate, cases, itertools.repeat(arguments.seeds)), strict=True))
     for rules in RULES:
         print_table(rules, results, arguments.limits)
+    print_tasks(results)
 
 
 if __name__ == "__main__":

@@ -92,17 +92,24 @@ def test_a_connection_is_added(run_script: RunScript, airflow_home: Path, name: 
     assert (listed[0]["conn_type"], listed[0]["login"]) == ("hvsms", "<client id>")
 
 
-def test_a_pool_is_set(run_script: RunScript, airflow_home: Path) -> None:
-    run_script("set_pool.sh")
+@pytest.mark.parametrize(("name", "slots"), [("set_pool.sh", "4"), ("set_pool_for_workers.sh", "6")])
+def test_a_pool_is_set(run_script: RunScript, airflow_home: Path, name: str, slots: str) -> None:
+    run_script(name)
     listed = json.loads(_airflow(airflow_home, "pools", "get", "hvsms", "-o", "json"))
-    assert str(listed[0]["slots"]) == "4"
+    assert str(listed[0]["slots"]) == slots
 
 
 @pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has another command: airflow dags backfill")
-def test_a_backfill_of_the_daily_dag_is_accepted(run_script: RunScript, airflow_home: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [("backfill_daily.sh", "2026-01-01", "2026-01-31"), ("backfill_days.sh", "2025-01-01", "2025-03-01")],
+)
+def test_a_backfill_is_accepted(run_script: RunScript, airflow_home: Path, name: str, first: str, last: str) -> None:
     _airflow(airflow_home, "dags", "reserialize")
-    planned = run_script("backfill_daily.sh", "--dry-run")
-    assert len(set(re.findall(r"2026-01-\d\d", planned))) >= 31
+    planned = set(re.findall(r"202\d-\d\d-\d\d", run_script(name, "--dry-run")))
+    days = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).days + 1
+    assert {first, last} <= planned
+    assert len(planned) >= days
 
 
 def test_the_sandbox_serves_until_it_is_stopped(airflow_home: Path) -> None:

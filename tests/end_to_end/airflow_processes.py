@@ -14,7 +14,7 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import requests
@@ -64,7 +64,7 @@ class RunningAirflow:
         # The API server closes a connection that was idle for a while, though the next request may be under way.
         self._http.headers["Connection"] = "close"
 
-    def __enter__(self) -> RunningAirflow:
+    def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self._http)
             stack.callback(self._reap)
