@@ -70,12 +70,14 @@ class TableTarget:
             return open_warehouse_table(
                 warehouse, self.table, layout, with_rejects=with_rejects, on_schema_change=self.on_schema_change
             )
-        return open_table(hook, self.table, layout, with_rejects=with_rejects)
+        return open_table(self._checked(hook), self.table, layout, with_rejects=with_rejects)
 
-    def _hook(self) -> DbApiHook:
+    def _hook(self) -> Any:
         with explain_missing_connection(self.sql_conn_id):
             check_provider(BaseHook.get_connection(self.sql_conn_id).conn_type)
-            hook = BaseHook.get_hook(self.sql_conn_id)
+            return BaseHook.get_hook(self.sql_conn_id)
+
+    def _checked(self, hook: Any) -> DbApiHook:
         if not isinstance(hook, DbApiHook):
             raise InvalidSettings(
                 f"Connection {self.sql_conn_id!r} gives a {type(hook).__name__}, which is no common-sql hook: "
