@@ -10,7 +10,6 @@ import logging
 import random
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -49,7 +48,6 @@ class BigQuery(Warehouse):
         self._client: Any = None
         self._location: str | None = None
         self._part_count = 0
-        self._rows: Counter[str] = Counter()
         self._expirations: dict[str, datetime] = {}
 
     @property
@@ -87,13 +85,13 @@ class BigQuery(Warehouse):
                 f"The connection's account may not use BigQuery's {where}: {describe(error)}. Nothing was "
                 "read. Grant it the roles BigQuery Data Editor on the dataset and BigQuery Job User on the project."
             ) from None
-        location = self._hook.location or dataset.location
-        if location.upper() != dataset.location.upper():
+        location = self._hook.location
+        if location and location.upper() != dataset.location.upper():
             raise LoadRefused(
                 f"BigQuery's {where} is in {dataset.location}, and the connection's location is {location}. Nothing "
                 "was read. Correct the location, or leave it out: it is then the dataset's."
             )
-        self._location = location
+        self._location = dataset.location
 
     def columns(self, table: str) -> Mapping[str, ExistingColumn]:
         found = self._find(table)
@@ -149,7 +147,6 @@ class BigQuery(Warehouse):
             ),
         )
         job.result()
-        self._rows[stage] += job.output_rows
 
     def keep_alive(self) -> None:
         now = datetime.now(UTC)
@@ -180,7 +177,7 @@ class BigQuery(Warehouse):
         return Changes(inserted=inserted, updated=updated, unchanged=existing - updated)
 
     def _check_rows(self, merge: Merge) -> None:
-        found = self._rows[merge.stage]
+        found = self._client.get_table(merge.stage).num_rows
         if found != merge.rows:
             raise LoadFailed(
                 f"The staging table for table {merge.table!r} holds {found:,} rows, and {merge.rows:,} were loaded "

@@ -69,6 +69,7 @@ _CONFLICT = re.compile("concurrent update|could not serialize|too many dml state
 
 def describe(error: Exception) -> str:
     """The error in one line, without a full stop."""
+    error = getattr(error, "cause", None) or error  # of the client's own retries
     details = _details(error)
     message = details.get("message") or getattr(error, "message", None) or str(error)
     reason = f" ({details['reason']})" if details.get("reason") else ""

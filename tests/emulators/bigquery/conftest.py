@@ -41,6 +41,16 @@ class BigQueryWarehouse:
     def run(self, sql: str) -> None:
         self.query(sql)
 
+    def create(self, name: str, *, required: str | None = None, **types: str) -> None:
+        """Create a table with columns of these types."""
+        from google.cloud import bigquery
+
+        schema = [
+            bigquery.SchemaField(column, sql_type, mode="REQUIRED" if column == required else "NULLABLE")
+            for column, sql_type in types.items()
+        ]
+        self.client.create_table(bigquery.Table(f"{self.project}.sms.{name}", schema=schema))
+
     def table(self, name: str) -> Any:
         return self.client.get_table(f"{self.project}.sms.{name}")
 

@@ -2,10 +2,11 @@
 
 - Transactions: the emulator lets two of them change a table at once. Here the second one is refused, as the
   documentation of BigQuery says of transactions that change existing rows.
-- The time at which a table expires is not kept. The proxy keeps it from the requests.
-- A job that uploads a file gets another id than the client gave it. The proxy answers with the client's.
+- `ALTER TABLE` adds one column at a time.
+- The time at which a table expires is not kept. It is found in the recorded requests.
 
-Rights, quotas, locations, partitions and clustering are not emulated at all.
+A job that uploads a file gets another id than the client gave it, and the types of columns that are dropped or created
+by SQL are not always those of the REST API. Rights, quotas, locations, partitions and clustering are not emulated.
 """
 
 from __future__ import annotations
@@ -98,6 +99,12 @@ class Emulator:
     requests: list[Request] = dataclasses.field(default_factory=list)
     failures: list[Failure] = dataclasses.field(default_factory=list)
     conflicts: int = 0
+    transaction: Lock = dataclasses.field(default_factory=Lock)
+
+    def wait_until_idle(self) -> None:
+        """Wait for the end of a transaction whose client was killed."""
+        with self.transaction:
+            return
 
     def jobs(self) -> list[Request]:
         return [request for request in self.requests if request.starts_job]
@@ -121,14 +128,13 @@ def running() -> Iterator[Emulator]:
     import_extension = "import duckdb_extensions; duckdb_extensions.import_extension('spatial')"
     subprocess.run([sys.executable, "-c", import_extension], check=True, capture_output=True)
     process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)
-    server.daemon_threads = True
-    server.emulator = Emulator(f"http://127.0.0.1:{server.server_port}", port)  # type: ignore[attr-defined] - ours
+    server = _Server(("127.0.0.1", 0), _Proxy)
+    server.emulator = Emulator(f"http://127.0.0.1:{server.server_port}", port)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         wait_for(lambda: _answers(port), seconds=120)
-        yield server.emulator  # type: ignore[attr-defined] - ours
+        yield server.emulator
     finally:
         server.shutdown()
         server.server_close()
@@ -144,12 +150,19 @@ def _answers(port: int) -> bool:
     return False
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    emulator: Emulator
+
+    def handle_error(self, *args: Any) -> None:
+        """Say nothing: a process that was killed resets its connections."""
+
+
 class _Proxy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    _transaction = Lock()
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: pytest's output is for tests."""
+    def log_message(self, *args: Any) -> None:
+        """Say nothing: pytest's output is for tests."""
 
     def do_GET(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -164,24 +177,24 @@ class _Proxy(BaseHTTPRequestHandler):
         elif "BEGIN TRANSACTION" in request.query and not request.is_dry_run:
             self._run_transaction(content)
         else:
-            self._answer(*self._forward(content))
+            self._answer(*self._forward(_one_column_at_a_time(content, request.query)))
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - names of the base class
 
     @property
     def _emulator(self) -> Emulator:
-        emulator: Emulator = self.server.emulator  # type: ignore[attr-defined] - ours
-        return emulator
+        assert isinstance(self.server, _Server)
+        return self.server.emulator
 
     def _run_transaction(self, content: bytes) -> None:
-        if not self._transaction.acquire(blocking=False):
+        if not self._emulator.transaction.acquire(blocking=False):
             self._emulator.conflicts += 1
             self._answer_error(400, "invalidQuery", f"{CONFLICT} p:sms.messages.")
             return
         try:
             answer = self._forward(content)
         finally:
-            self._transaction.release()
+            self._emulator.transaction.release()
         self._answer(*answer)
 
     def _forward(self, content: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -215,6 +228,16 @@ def _json(content: bytes) -> dict[str, Any]:
     return {}
 
 
+def _one_column_at_a_time(content: bytes, sql: str) -> bytes:
+    alter, _, columns = sql.partition(" ADD COLUMN ")
+    if not alter.startswith("ALTER TABLE"):
+        return content
+    decoded = json.loads(content)
+    statements = [f"{alter} ADD COLUMN {column};" for column in columns.split(", ADD COLUMN ")]
+    decoded["configuration"]["query"]["query"] = "\n".join(statements)
+    return json.dumps(decoded).encode()
+
+
 def tables_of(sql: str) -> set[str]:
     """The names in backticks that have a dataset."""
-    return set(re.findall(r"`([^`]+\.[^`]+)`", sql))
+    return {name for name in re.findall("`([^`]*)`", sql) if "." in name}
