@@ -177,7 +177,8 @@ class _Proxy(BaseHTTPRequestHandler):
         elif "BEGIN TRANSACTION" in request.query and not request.is_dry_run:
             self._run_transaction(content)
         else:
-            self._answer(*self._forward(_one_column_at_a_time(content, request.query)))
+            answers = [self._forward(one) for one in _one_column_at_a_time(content, request.query)]
+            self._answer(*answers[0])
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - names of the base class
 
@@ -228,14 +229,17 @@ def _json(content: bytes) -> dict[str, Any]:
     return {}
 
 
-def _one_column_at_a_time(content: bytes, sql: str) -> bytes:
+def _one_column_at_a_time(content: bytes, sql: str) -> list[bytes]:
     alter, _, columns = sql.partition(" ADD COLUMN ")
     if not alter.startswith("ALTER TABLE"):
-        return content
-    decoded = json.loads(content)
-    statements = [f"{alter} ADD COLUMN {column};" for column in columns.split(", ADD COLUMN ")]
-    decoded["configuration"]["query"]["query"] = "\n".join(statements)
-    return json.dumps(decoded).encode()
+        return [content]
+    requests = []
+    for number, column in enumerate(columns.split(", ADD COLUMN ")):
+        job = json.loads(content)
+        job["configuration"]["query"]["query"] = f"{alter} ADD COLUMN {column}"
+        job["jobReference"]["jobId"] += f"_{number}" if number else ""
+        requests.append(json.dumps(job).encode())
+    return requests
 
 
 def tables_of(sql: str) -> set[str]:
