@@ -29,7 +29,6 @@ SECONDS_BETWEEN_STATEMENTS = 1_800
 
 _MISSING = (2003, 2043)
 """An object that does not exist, or that the role may not see: Snowflake does not say which."""
-_EXISTS = 2002
 
 _ERRORS_OF_VALUES = 100
 """The first digits of the numbers of errors about a value, such as 100038."""
@@ -195,11 +194,9 @@ class Snowflake(Warehouse):
         create = f"CREATE TABLE {lock} AS SELECT CAST(0 AS NUMBER(38, 0)) AS LOADS"
         try:
             if not self._describe(lock):
-                self._run(create)
+                self._create_lock(lock, create)
             self._run(f"UPDATE {lock} SET LOADS = LOADS WHERE FALSE")
         except self._errors.ProgrammingError as error:
-            if error.errno == _EXISTS:  # another load has just created it
-                return
             if not self.is_permanent(error):
                 raise
             raise LoadRefused(
@@ -207,6 +204,13 @@ class Snowflake(Warehouse):
                 f"{self.describe_error(error)}. Nothing was read. Grant CREATE TABLE on the schema; or run "
                 f"{create!r} as its owner, and grant SELECT and UPDATE on the table."
             ) from None
+
+    def _create_lock(self, lock: str, create: str) -> None:
+        try:
+            self._run(create)
+        except self._errors.ProgrammingError:
+            if not self._describe(lock):  # else, another load has just created it
+                raise
 
     def _describe(self, quoted: str) -> dict[str, ExistingColumn]:
         try:

@@ -14,10 +14,12 @@ from airflow_provider_hvsms.sinks.warehouses.warehouse import ExistingColumn
 MAX_NAME_LENGTH = 255 - len("_rejects")
 
 SESSION_PARAMETERS = {
+    "ABORT_DETACHED_QUERY": "FALSE",
     "AUTOCOMMIT": "TRUE",
     "ERROR_ON_NONDETERMINISTIC_MERGE": "TRUE",
     "LOCK_TIMEOUT": "300",
     "QUOTED_IDENTIFIERS_IGNORE_CASE": "FALSE",
+    "ROWS_PER_RESULTSET": "0",
     "TIMESTAMP_INPUT_FORMAT": "'AUTO'",
     "TIMEZONE": "'UTC'",
     "TRANSACTION_ABORT_ON_ERROR": "TRUE",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_hvsms.api.errors import TableMismatch
-from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Layout, OnSchemaChange
+from airflow_provider_hvsms.sinks.schema import ColumnType, Layout, OnSchemaChange
 from airflow_provider_hvsms.sinks.sql.sql_types import TypeFamily, required_family
 from airflow_provider_hvsms.sinks.warehouses.merge_statement import SEQUENCE
 from airflow_provider_hvsms.sinks.warehouses.parts import Parts
@@ -92,8 +92,8 @@ class Target:
         needing = sorted(name for name, column in columns.items() if name not in ours and column.needs_value)
         if needing:
             raise self._mismatch(
-                f"its column {needing[0]!r} needs a value, which a load does not have",
-                "Give it a default, or allow null.",
+                f"has columns that no load fills and that are NOT NULL without a default: {', '.join(needing)}",
+                "Give them a default, or make them nullable.",
             )
 
     def _add_missing(self, columns: Mapping[str, ExistingColumn]) -> None:
@@ -103,13 +103,13 @@ class Target:
         names = ", ".join(column.name for column in missing)
         if any(column.name in self._layout.key for column in missing):
             raise self._mismatch(
-                f"lacks {names}, and its key is ({', '.join(self._layout.key)})",
+                f"with other columns: it lacks {names}",
                 "Use another table, or change this one to the documented columns.",
             )
         if self._on_schema_change == "fail":
             raise self._mismatch(
-                f"lacks {names}, and on_schema_change is 'fail'",
-                f"Add the missing {_noun(missing)}, or set on_schema_change to 'add'.",
+                f"lacks {names}, and on_schema_change='fail' adds no column",
+                "Add what it lacks as documented, or set on_schema_change='add'.",
             )
         self._warehouse.add_columns(self._table, missing)
 
@@ -118,7 +118,3 @@ class Target:
 
 
 _ALSO_HELD_BY = {ColumnType.INTEGER: (TypeFamily.ROUNDED_NUMBER,)}
-
-
-def _noun(columns: list[Column]) -> str:
-    return "columns" if len(columns) > 1 else "column"

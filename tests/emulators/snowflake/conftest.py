@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
+from tests.dags.conftest import run_example
+
+__all__ = ["run_example"]  # a fixture
+
 if TYPE_CHECKING:
     from tests.emulators.snowflake.emulator import Emulator
 
@@ -44,6 +48,12 @@ class SnowflakeWarehouse:
     def run(self, sql: str) -> None:
         self.query(sql)
 
+    def fail(self, part: str, number: int, state: str, message: str, skipped: int = 0) -> None:
+        """Let a statement that contains the part fail, after so many that do not."""
+        from tests.emulators.snowflake.emulator import Failure
+
+        self.emulator.failure = Failure(part, number, state, message, skipped)
+
     def tables(self) -> list[str]:
         """The names of all tables, but for the one with which the emulator merges."""
         found = self.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'SMS' ORDER BY 1")
@@ -65,8 +75,8 @@ def warehouse(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> SnowflakeW
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
     monkeypatch.setenv("HVSMS_TEST_SNOWFLAKE", json.dumps(emulator.connection))
     monkeypatch.setattr("snowflake.connector.connect", connect_to(emulator.connection))
-    emulator.failing = None
-    emulator.warehouse = "LOADING"
+    emulator.failure = None
+    emulator.context = {}
     warehouse = SnowflakeWarehouse(emulator, database)
     warehouse.run("SELECT 1")  # creates the database and the schema
     emulator.statements.clear()

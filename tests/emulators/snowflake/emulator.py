@@ -8,6 +8,7 @@ What differs from the real service, and is bridged here and nowhere else:
   after the other, as `HVSMS_LOCK` makes them.
 - A transaction may write to one DuckDB database only, and a MERGE keeps its candidates in a temporary table, which is
   in another one. Here it is a table of the target's schema.
+- In a MERGE, `TRY_PARSE_JSON` becomes `PARSE_JSON`.
 - `ALTER SESSION` knows two settings, and `CURRENT_WAREHOUSE()` and `CURRENT_ROLE()` are missing.
 - `COPY INTO` lets DuckDB guess the types of CSV, and reads a quoted empty text as null.
 
@@ -40,19 +41,42 @@ from tests.support.waiting import wait_for
 
 
 @dataclasses.dataclass
+class Failure:
+    """An answer in place of running a statement.
+
+    :param part: what the statement contains.
+    :param skipped: how many such statements are run before.
+    """
+
+    part: str
+    number: int
+    state: str
+    message: str
+    skipped: int = 0
+
+    def response(self) -> Response:
+        number = f"{self.number:06d}"
+        data = {"errorCode": number, "sqlState": self.state}
+        return JSONResponse({"data": data, "code": number, "message": self.message, "success": False})
+
+
+@dataclasses.dataclass
 class Emulator:
     """A running server.
 
     :param connection: arguments of `snowflake.connector.connect`.
-    :param statements: all that were sent, in order.
-    :param failing: instead of running a statement that contains the first part, answer with this error number, state
-        and message; after having run so many of them.
+    :param statements: all that were sent, in order. The connector sends a PUT twice, where the stage is in a bucket as
+        this one is.
+    :param failure: of a statement to come.
+    :param context: SQL of what `CURRENT_ROLE()` and the like return, where it is not what fakesnow returns.
+    :param loses_next_answer: run the next request of several statements, and answer with an error of the gateway.
     """
 
     connection: dict[str, Any] = dataclasses.field(default_factory=dict)
     statements: list[str] = dataclasses.field(default_factory=list)
-    failing: tuple[str, int, str, str, int] | None = None
-    warehouse: str | None = "LOADING"
+    failure: Failure | None = None
+    context: dict[str, str] = dataclasses.field(default_factory=dict)
+    loses_next_answer: bool = False
 
 
 emulator = Emulator()
@@ -106,11 +130,14 @@ async def _run_all(request: Request, query: dict[str, Any]) -> Response:
     ids = []
     for statement in query["sqlText"].split(";\n"):
         response = await _run(request, query, statement)
-        if not json.loads(response.body)["success"]:
+        if not json.loads(bytes(response.body))["success"]:
             await _run(request, query, "ROLLBACK")
             return response
         ids.append(str(uuid.uuid4()))
         _results[ids[-1]] = bytes(response.body)
+    if emulator.loses_next_answer and "COMMIT" in query["sqlText"]:
+        emulator.loses_next_answer = False
+        return Response(status_code=404)
     data = {"resultIds": ",".join(ids), "resultTypes": ",".join(["4096"] * len(ids)), "queryId": str(uuid.uuid4())}
     return JSONResponse({"data": data, "success": True})
 
@@ -121,27 +148,24 @@ async def _result(request: Request) -> Response:
 
 async def _run(request: Request, query: dict[str, Any], statement: str) -> Response:
     emulator.statements.append(statement)
-    if emulator.failing and emulator.failing[0] in statement:
-        *failing, left = emulator.failing
-        if not left:
-            emulator.failing = None
-            return _error(*failing[1:])
-        emulator.failing = (*failing, left - 1)
+    failure = emulator.failure
+    if failure and failure.part in statement:
+        if not failure.skipped:
+            emulator.failure = None
+            return failure.response()
+        failure.skipped -= 1
     body = gzip.compress(json.dumps({**query, "sqlText": _known(statement)}).encode())
     scope = {**request.scope, "headers": [*_other_headers(request), (b"content-encoding", b"gzip")]}
-    return await fakesnow.server.query_request(Request(scope, _receive(body)))
-
-
-def _error(code: int, state: str, message: str) -> Response:
-    data = {"errorCode": f"{code:06d}", "sqlState": state}
-    return JSONResponse({"data": data, "code": f"{code:06d}", "message": message, "success": False})
+    response: Response = await fakesnow.server.query_request(Request(scope, _receive(body)))
+    return response
 
 
 def _known(statement: str) -> str:
     if statement.startswith("ALTER SESSION"):
         return "SELECT 'Statement executed successfully.' AS status"
-    warehouse = f"'{emulator.warehouse}'" if emulator.warehouse else "NULL"
-    return statement.replace("CURRENT_WAREHOUSE()", warehouse).replace("CURRENT_ROLE()", "'LOADER'")
+    for name, value in {"ROLE": "'LOADER'", "WAREHOUSE": "'LOADING'", **emulator.context}.items():
+        statement = statement.replace(f"CURRENT_{name}()", value)
+    return statement
 
 
 def _other_headers(request: Request) -> list[tuple[bytes, bytes]]:
@@ -159,6 +183,9 @@ def _bridge_merge() -> None:
     split = fakesnow.cursor.transforms.merge
 
     def merge(expression: Any) -> list[Any]:
+        if isinstance(expression, exp.Merge):
+            for call in [call for call in expression.find_all(exp.ParseJSON) if call.args.get("safe")]:
+                call.replace(exp.TryCast(this=call.this, to=exp.DataType.build("json")))
         statements = split(expression)
         if isinstance(expression, exp.Merge):
             statements[0].set("properties", None)
