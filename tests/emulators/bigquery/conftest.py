@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
+from tests.dags.conftest import run_example
 from tests.emulators.bigquery.emulator import Emulator, running
+
+__all__ = ["run_example"]  # a fixture
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@
 - `ALTER TABLE` adds one column at a time.
 - The time at which a table expires is not kept. It is found in the recorded requests.
 
-A job that uploads a file gets another id than the client gave it, and the types of columns that are dropped or created
-by SQL are not always those of the REST API. Rights, quotas, locations, partitions and clustering are not emulated.
+A job that uploads a file gets another id than the client gave it, and the REST API does not show what `ALTER TABLE`
+changes. Rights, quotas, locations, partitions and clustering are not emulated.
 """
 
 from __future__ import annotations
