@@ -71,25 +71,25 @@ class BigQuery(Warehouse):
 
     def check(self, table: str) -> None:
         name = self._name(table)
-        where = f"dataset {name.project}.{name.dataset}"
+        where = f"{name.project}.{name.dataset}"
         try:
-            dataset = self._client.get_dataset(f"{name.project}.{name.dataset}")
+            dataset = self._client.get_dataset(where)
         except self._errors.not_found:
             raise LoadRefused(
-                f"BigQuery's {where} does not exist. Nothing was read. Create it, or correct `table`."
+                f"BigQuery's dataset {where} does not exist. Nothing was read. Create it, or correct `table`."
             ) from None
         except self._errors.forbidden as error:
             if not self._errors.is_permanent(error):
                 raise
             raise LoadRefused(
-                f"The connection's account may not use BigQuery's {where}: {describe(error)}. Nothing was "
+                f"The connection's account may not use BigQuery's dataset {where}: {describe(error)}. Nothing was "
                 "read. Grant it the roles BigQuery Data Editor on the dataset and BigQuery Job User on the project."
             ) from None
         location = self._hook.location
         if location and location.upper() != dataset.location.upper():
             raise LoadRefused(
-                f"BigQuery's {where} is in {dataset.location}, and the connection's location is {location}. Nothing "
-                "was read. Correct the location, or leave it out: it is then the dataset's."
+                f"BigQuery's dataset {where} is in {dataset.location}, and the connection's location is {location}. "
+                "Nothing was read. Correct the location, or leave it out: it is then the dataset's."
             )
         self._location = dataset.location
 
@@ -121,6 +121,7 @@ class BigQuery(Warehouse):
             project=target.project, dataset=target.dataset, table=f"hvsms_stage_{uuid.uuid4().hex[:12]}"
         )
         definition = self._define(name, columns, is_staged=True)
+        where = f"{name.project}.{name.dataset}"
         definition.expires = datetime.now(UTC) + STAGE_LIFETIME
         try:
             self._client.create_table(definition)
@@ -128,7 +129,7 @@ class BigQuery(Warehouse):
             if not self._errors.is_permanent(error):
                 raise
             raise LoadRefused(
-                f"The connection's account may not create a table in BigQuery's dataset {name.project}.{name.dataset}: "
+                f"The connection's account may not create a table in BigQuery's dataset {where}: "
                 f"{describe(error)}. Nothing was read. Grant it the role BigQuery Data Editor there."
             ) from None
         self._expirations[str(name)] = definition.expires
