@@ -6,6 +6,7 @@ Keys are not enforced there. What keeps them unique is the MERGE, and a lock tha
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import random
 import time
@@ -15,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
-from airflow_provider_hvsms.api.errors import CommitUnknown, LoadFailed, LoadRefused, TableMismatch
+from airflow_provider_hvsms.api.errors import CommitUnknown, InvalidSettings, LoadFailed, LoadRefused, TableMismatch
 from airflow_provider_hvsms.sinks.files.parquet import Parquet
 from airflow_provider_hvsms.sinks.schema import Changes, Column, ColumnType, Layout
 from airflow_provider_hvsms.sinks.sql.sql_types import DECIMAL_PLACES
@@ -29,7 +30,7 @@ STAGE_LIFETIME = timedelta(hours=24)
 """A staging table expires so long after the last page, and half of it at least."""
 
 MAX_MERGE_ATTEMPTS = 12
-"""About ten minutes of pauses, in which other loads of the same table end."""
+"""With pauses of seven minutes on average, in which other loads of the same table end."""
 
 MAX_PAUSE = 90.0
 """Seconds."""
@@ -66,7 +67,13 @@ class BigQuery(Warehouse):
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        with closing(self._hook.get_client(project_id=self._hook.project_id)) as self._client:
+        project = self._hook.project_id
+        if not project:
+            raise InvalidSettings(
+                "The connection names no project of Google Cloud, and neither do its credentials. Set `project` in its "
+                "extra."
+            )
+        with closing(self._hook.get_client(project_id=project)) as self._client:
             yield
 
     def check(self, table: str) -> None:
@@ -162,10 +169,10 @@ class BigQuery(Warehouse):
         self._client.delete_table(stage, not_found_ok=True)
 
     def check_merge(self, merge: Merge) -> None:
-        earliest = latest = sql.timestamp(datetime.now(UTC))
+        plan, now = self._plan(merge), sql.timestamp(datetime.now(UTC))
         config = self._bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
-        statement = sql.merge_in_span(self._plan(merge), earliest, latest)
-        self._client.query(statement, job_config=config, location=self._location)
+        for statement in (sql.find_rows(plan), sql.merge_in_span(plan, now, now)):
+            self._client.query(statement, job_config=config, location=self._location)
 
     def merge(self, merges: Sequence[Merge]) -> Changes:
         for merge in merges:
@@ -244,8 +251,11 @@ class BigQuery(Warehouse):
             return None
 
     def _name(self, table: str) -> sql.TableName:
-        default = self._hook.api_resource_configs.get("query", {}).get("defaultDataset", {})
-        return sql.parse_name(table, self._hook.project_id, default.get("datasetId"))
+        configs = self._hook.api_resource_configs or {}
+        # The form of the connection stores it as a text.
+        configs = json.loads(configs) if isinstance(configs, str) else configs
+        default = configs.get("query", {}).get("defaultDataset", {})
+        return sql.parse_name(table, self._client.project, default.get("datasetId"))
 
     def _define(
         self, name: sql.TableName, columns: Sequence[Column], *, required: Sequence[str] = (), is_staged: bool = False

@@ -160,7 +160,7 @@ def merge_script(plans: Sequence[MergePlan], now: datetime) -> str:
         variables.append(f"DECLARE {found} STRUCT<records INT64, existing INT64, earliest TIMESTAMP, latest TIMESTAMP>")
         variables += [f"DECLARE {found}_{bound} TIMESTAMP" for bound in ("earliest", "latest")]
         statements += [
-            f"SET {found} = ({_find(plan)})",
+            f"SET {found} = ({find_rows(plan)})",
             *(f"SET {found}_{bound} = {found}.{bound}" for bound in ("earliest", "latest")),
             merge_in_span(plan, f"{found}_earliest", f"{found}_latest"),
         ]
@@ -177,6 +177,29 @@ def merge_script(plans: Sequence[MergePlan], now: datetime) -> str:
             "COMMIT TRANSACTION",
             f"SELECT {first}.records AS records, {first}.existing AS existing, {FOUND}_written AS written",
         )
+    )
+
+
+def find_rows(plan: MergePlan) -> str:
+    """A SELECT of the number of staged records, how many have a row, and the first and the last time of all of these.
+
+    Of the target it reads no column but the key and the time.
+    """
+    keys = [SYNTAX.quote(name) for name in plan.merge.layout.key]
+    bounds = "CAST(NULL AS TIMESTAMP) AS earliest, CAST(NULL AS TIMESTAMP) AS latest"
+    if plan.pruned_by:
+        staged, existing = (f"{table}.{SYNTAX.quote(plan.pruned_by)}" for table in ("staged", "existing"))
+        bounds = (
+            f"MIN(LEAST({staged}, IFNULL({existing}, {staged}))) AS earliest, "
+            f"MAX(GREATEST({staged}, IFNULL({existing}, {staged}))) AS latest"
+        )
+    return (
+        "SELECT AS STRUCT COUNT(*) AS records, COUNTIF(is_existing) AS existing, "
+        "MIN(earliest) AS earliest, MAX(latest) AS latest FROM ("
+        f"SELECT LOGICAL_OR(existing.{keys[0]} IS NOT NULL) AS is_existing, {bounds} "
+        f"FROM {plan.stage} AS staged LEFT JOIN {plan.target} AS existing "
+        f"ON {' AND '.join(f'existing.{key} = staged.{key}' for key in keys)} "
+        f"GROUP BY {', '.join(f'staged.{key}' for key in keys)})"
     )
 
 
@@ -202,29 +225,6 @@ def _in_span(plan: MergePlan, earliest: str, latest: str) -> str:
         return ""
     column = f"existing.{SYNTAX.quote(plan.pruned_by)}"
     return f"({column} BETWEEN {earliest} AND {latest} OR {column} IS NULL)"
-
-
-def _find(plan: MergePlan) -> str:
-    """A SELECT of the staged records, how many of them have a row, and the time of the first and the last of all.
-
-    Of the target it reads no column but the key and the time.
-    """
-    keys = [SYNTAX.quote(name) for name in plan.merge.layout.key]
-    bounds = "TIMESTAMP(NULL) AS earliest, TIMESTAMP(NULL) AS latest"
-    if plan.pruned_by:
-        staged, existing = (f"{table}.{SYNTAX.quote(plan.pruned_by)}" for table in ("staged", "existing"))
-        bounds = (
-            f"MIN(LEAST({staged}, IFNULL({existing}, {staged}))) AS earliest, "
-            f"MAX(GREATEST({staged}, IFNULL({existing}, {staged}))) AS latest"
-        )
-    return (
-        "SELECT AS STRUCT COUNT(*) AS records, COUNTIF(is_existing) AS existing, "
-        "MIN(earliest) AS earliest, MAX(latest) AS latest FROM ("
-        f"SELECT LOGICAL_OR(existing.{keys[0]} IS NOT NULL) AS is_existing, {bounds} "
-        f"FROM {plan.stage} AS staged LEFT JOIN {plan.target} AS existing "
-        f"ON {' AND '.join(f'existing.{key} = staged.{key}' for key in keys)} "
-        f"GROUP BY {', '.join(f'staged.{key}' for key in keys)})"
-    )
 
 
 def _count_written(plan: MergePlan, earliest: str, latest: str) -> str:

@@ -123,7 +123,7 @@ class Emulator:
 def running() -> Iterator[Emulator]:
     """Serve until the block ends."""
     port = free_port()
-    command = [Path(sys.executable).with_name("bqemulator"), "start", "--log-level", "critical"]
+    command = [str(Path(sys.executable).with_name("bqemulator")), "start", "--log-level", "critical"]
     options = ["--rest-port", str(port), "--grpc-port", "0"]
     import_extension = "import duckdb_extensions; duckdb_extensions.import_extension('spatial')"
     subprocess.run([sys.executable, "-c", import_extension], check=True, capture_output=True)
@@ -231,7 +231,7 @@ def _json(content: bytes) -> dict[str, Any]:
 
 def _one_column_at_a_time(content: bytes, sql: str) -> list[bytes]:
     alter, _, columns = sql.partition(" ADD COLUMN ")
-    if not alter.startswith("ALTER TABLE"):
+    if not columns:
         return [content]
     requests = []
     for number, column in enumerate(columns.split(", ADD COLUMN ")):

@@ -96,6 +96,23 @@ def test_error_is_retried_by_airflow_only_if_it_can_pass(
     assert type(raised.value) is error
 
 
+def test_merge_is_cancelled_if_the_task_is_killed(
+    warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load([])
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("google.cloud.bigquery.job.QueryJob.result", killed)
+    with pytest.raises(KeyboardInterrupt):
+        load([rows(message(1))])
+    [merge] = [job.body["jobReference"]["jobId"] for job in warehouse.emulator.jobs() if job.query]
+    assert [one.path.partition("?")[0] for one in warehouse.emulator.requests if "/cancel" in one.path] == [
+        f"/bigquery/v2/projects/{warehouse.project}/jobs/{merge}/cancel"
+    ]
+
+
 def test_staging_table_expires_by_itself_and_is_dropped_at_the_end(warehouse: BigQueryWarehouse) -> None:
     before = datetime.now(UTC)
     with open_table() as sink:
@@ -164,7 +181,11 @@ def _load_in_process(batches: list[list[Row]]) -> None:
     load(batches)
 
 
-def test_loads_at_once_into_a_new_table_give_each_row_once(warehouse: BigQueryWarehouse, no_pauses: None) -> None:
+def test_loads_at_once_into_a_new_table_give_each_row_once(
+    warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bigquery, "MAX_PAUSE", 2.0)
+    conflicts = warehouse.emulator.conflicts
     context = multiprocessing.get_context("fork")
     loads = [context.Process(target=_load_in_process, args=([many(3_000)],)) for _ in range(4)]
     for process in loads:
@@ -173,6 +194,7 @@ def test_loads_at_once_into_a_new_table_give_each_row_once(warehouse: BigQueryWa
         process.join(120)
     assert [process.exitcode for process in loads] == [0] * len(loads)
     assert warehouse.query("SELECT COUNT(*), COUNT(DISTINCT id) FROM sms.messages") == [(3_000, 3_000)]
+    assert warehouse.emulator.conflicts > conflicts
     assert warehouse.tables() == ["messages"]
 
 

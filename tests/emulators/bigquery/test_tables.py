@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from airflow_provider_hvsms.api.errors import LoadFailed, LoadRefused, TableMismatch
+from airflow_provider_hvsms.api.errors import InvalidSettings, LoadFailed, LoadRefused, TableMismatch
 from airflow_provider_hvsms.sinks.schema import BATCHES, Changes
 from airflow_provider_hvsms.sinks.warehouses.bigquery_sql import field_type
+from airflow_provider_hvsms.sinks.warehouses.registry import find_warehouse
 from tests.emulators.bigquery.conftest import BigQueryWarehouse
 from tests.emulators.bigquery.emulator import Failure
 from tests.emulators.bigquery.loading import SECOND_LOAD, load, rows, unreadable
@@ -60,10 +63,14 @@ def test_table_is_named_with_its_project_too(warehouse: BigQueryWarehouse) -> No
     assert warehouse.query("SELECT id FROM sms.messages") == [("1",)]
 
 
+DEFAULT_DATASET = {"query": {"defaultDataset": {"datasetId": "sms"}}}
+
+
+@pytest.mark.parametrize("configs", [DEFAULT_DATASET, json.dumps(DEFAULT_DATASET)], ids=["JSON", "text"])
 def test_dataset_is_that_of_the_connection_if_the_table_names_none(
-    warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
+    warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch, configs: object
 ) -> None:
-    warehouse.connect(monkeypatch, api_resource_configs={"query": {"defaultDataset": {"datasetId": "sms"}}})
+    warehouse.connect(monkeypatch, api_resource_configs=configs)
     load([rows(message(1))], table="messages")
     assert warehouse.query("SELECT id FROM sms.messages") == [("1",)]
 
@@ -75,6 +82,12 @@ def test_general_connection_to_google_cloud_is_one_to_bigquery(
     warehouse.connect(monkeypatch, "google_cloud_platform")
     load([rows(message(1))])
     assert [row["id"] for row in client.query("SELECT id FROM sms.messages").result()] == ["1"]
+
+
+def test_hook_of_another_service_is_not_taken_for_bigquery(warehouse: BigQueryWarehouse) -> None:
+    from airflow.providers.google.cloud.hooks.gcs import GCSHook
+
+    assert find_warehouse(GCSHook("warehouse")) is None
 
 
 def test_jobs_run_where_the_dataset_is(warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +151,12 @@ def test_missing_right_to_merge_is_refused(warehouse: BigQueryWarehouse) -> None
 def test_busy_service_is_left_to_the_retries_of_airflow(warehouse: BigQueryWarehouse) -> None:
     warehouse.emulator.failures.append(Failure("GET", 403, "quotaExceeded", "Quota exceeded"))
     with pytest.raises(LoadFailed, match="quotaExceeded"):
+        load(unreadable())
+
+
+def test_connection_without_a_project_is_refused(warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse.connect(monkeypatch, project=None)
+    with pytest.raises(InvalidSettings, match="Set `project` in its extra"):
         load(unreadable())
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.sinks.schema import BATCHES, OPT_OUTS, REJECTS, STATUSES, Changes
+from airflow_provider_hvsms.sinks.warehouses.bigquery_sql import field_type
 from tests.emulators.bigquery.conftest import BigQueryWarehouse
 from tests.emulators.bigquery.loading import SECOND_LOAD, load, rows
 from tests.support.messages import LOADED_AT, NOON, REJECT, message
@@ -101,12 +101,12 @@ def test_json_is_a_value_that_queries_can_look_into(warehouse: BigQueryWarehouse
 
 
 def test_json_is_text_in_a_column_of_text(warehouse: BigQueryWarehouse) -> None:
-    load([BATCHES.rows([BATCH], LOADED_AT)], table="sms.batches", layout=BATCHES)
-    warehouse.run("ALTER TABLE sms.batches DROP COLUMN rejected")
-    warehouse.run("ALTER TABLE sms.batches ADD COLUMN rejected STRING")
-    changes = load([BATCHES.rows([BATCH], SECOND_LOAD)], table="sms.batches", layout=BATCHES)
-    assert [json.loads(text) for (text,) in warehouse.query("SELECT rejected FROM sms.batches")] == [[]]
-    assert changes == Changes(inserted=0, updated=1, unchanged=0)
+    types = {column.name: field_type(column, is_staged=True) for column in BATCHES.columns}
+    warehouse.create("batches", **types)
+    for loaded_at in (LOADED_AT, SECOND_LOAD):
+        changes = load([BATCHES.rows([BATCH], loaded_at)], table="sms.batches", layout=BATCHES)
+    assert warehouse.query("SELECT rejected FROM sms.batches") == [("[]",)]
+    assert changes == Changes(inserted=0, updated=0, unchanged=1)
 
 
 def test_batch_with_equal_json_is_unchanged(warehouse: BigQueryWarehouse) -> None:
