@@ -12,7 +12,7 @@ from airflow_provider_hvsms.sinks.files.format import FileFormat
 from airflow_provider_hvsms.sinks.schema import Column, Row
 
 ROWS_PER_PART = 100_000
-"""About 5 MB of CSV compressed with gzip."""
+"""About 3 MB of CSV compressed with gzip."""
 
 
 class Parts:

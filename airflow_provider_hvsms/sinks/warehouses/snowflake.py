@@ -69,12 +69,12 @@ class Snowflake(Warehouse):
         return isinstance(error, refusals) or type(error) in (errors.DatabaseError, errors.ForbiddenError)
 
     def describe_error(self, error: Exception) -> str:
-        # Further lines may hold a whole row. So may quotes, if the error is about a value and not about a name.
-        lines = [line.strip() for line in _text(error).splitlines() if line.strip()]
-        message = redact(" ".join(lines[:2] if lines and lines[0].endswith("error:") else lines[:1]))
-        number = getattr(error, "errno", None) or 0
+        text, number = _text(error), getattr(error, "errno", None) or 0
         if number // 1000 == _ERRORS_OF_VALUES:
-            message = re.sub(r"'.*'", "'***'", message)
+            text = re.sub(r"""(['"]).*\1""", "'***'", text, flags=re.DOTALL)
+        # Further lines may hold a whole row, but for the one that an error of compilation is on.
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        message = redact(" ".join(lines[:2] if lines and lines[0].endswith("error:") else lines[:1]))
         return f"{type(error).__name__} {number:06d}: {message}".removesuffix(".")
 
     @contextmanager
@@ -156,7 +156,8 @@ class Snowflake(Warehouse):
             with suppress(self._errors.Error):
                 self._run("ROLLBACK")
             raise
-        return Changes(inserted=inserted, updated=updated, unchanged=records - inserted - updated)
+        # A table may hold a record twice, if something else wrote it.
+        return Changes(inserted=inserted, updated=updated, unchanged=max(0, records - inserted - updated))
 
     def _count_records(self, merges: Sequence[Merge]) -> int:
         """The records of the first merge, once all parts are known to be in the staging tables."""

@@ -4,15 +4,17 @@ What differs from the real service, and is bridged here and nowhere else:
 
 - Requests of several statements (`num_statements`): each is run by itself. After one that fails, the transaction is
   rolled back, as Snowflake does with `TRANSACTION_ABORT_ON_ERROR`.
-- Locks: a transaction that meets another one fails in DuckDB instead of waiting. Requests of several statements run one
-  after the other, as `HVSMS_LOCK` makes them.
+- Locks: of two transactions that write the same row, DuckDB refuses the second one instead of letting it wait. Here an
+  UPDATE of `HVSMS_LOCK` waits for the request that made one before; nothing else does.
 - A transaction may write to one DuckDB database only, and a MERGE keeps its candidates in a temporary table, which is
-  in another one. Here it is a table of the target's schema.
+  in another one. Here it is a table of the target's schema, and stays there.
+- DuckDB enforces primary keys; Snowflake does not. They are left out.
 - In a MERGE, `TRY_PARSE_JSON` becomes `PARSE_JSON`.
 - `ALTER SESSION` knows two settings, and `CURRENT_WAREHOUSE()` and `CURRENT_ROLE()` are missing.
 - `COPY INTO` lets DuckDB guess the types of CSV, and reads a quoted empty text as null.
 
-Rights, warehouses, micro-partitions and the expiry of sessions are not emulated at all.
+What `NULL_IF` is for does not show here, since a quoted text is never null. Rights, warehouses, micro-partitions and
+the expiry of sessions are not emulated at all.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Lock, Thread
 from typing import Any
 
@@ -81,7 +84,7 @@ class Emulator:
 
 emulator = Emulator()
 _results: dict[str, bytes] = {}
-_transaction = Lock()
+_lock = Lock()
 
 
 @contextmanager
@@ -119,16 +122,16 @@ async def _query(request: Request) -> Response:
     query = json.loads(body)
     if (query.get("parameters") or {}).get("MULTI_STATEMENT_COUNT", 1) == 1:
         return await _run(request, query, query["sqlText"])
-    await run_in_threadpool(_transaction.acquire)
-    try:
-        return await _run_all(request, query)
-    finally:
-        _transaction.release()
+    with ExitStack() as locks:
+        return await _run_all(request, query, locks)
 
 
-async def _run_all(request: Request, query: dict[str, Any]) -> Response:
+async def _run_all(request: Request, query: dict[str, Any], locks: ExitStack) -> Response:
     ids = []
     for statement in query["sqlText"].split(";\n"):
+        if re.match(r"UPDATE .*\bHVSMS_LOCK\b", statement):
+            await run_in_threadpool(_lock.acquire)
+            locks.callback(_lock.release)
         response = await _run(request, query, statement)
         if not json.loads(bytes(response.body))["success"]:
             await _run(request, query, "ROLLBACK")
@@ -165,7 +168,7 @@ def _known(statement: str) -> str:
         return "SELECT 'Statement executed successfully.' AS status"
     for name, value in {"ROLE": "'LOADER'", "WAREHOUSE": "'LOADING'", **emulator.context}.items():
         statement = statement.replace(f"CURRENT_{name}()", value)
-    return statement
+    return re.sub(r", PRIMARY KEY \(.*?\)", "", statement)
 
 
 def _other_headers(request: Request) -> list[tuple[bytes, bytes]]:
@@ -189,8 +192,10 @@ def _bridge_merge() -> None:
         statements = split(expression)
         if isinstance(expression, exp.Merge):
             statements[0].set("properties", None)
+            name = f"MERGE_CANDIDATES_{uuid.uuid4().hex}"
             for table in (table for one in statements for table in one.find_all(exp.Table)):
                 if table.name.lower() == "merge_candidates":
+                    table.set("this", exp.to_identifier(name))
                     for part in ("db", "catalog"):
                         table.set(part, expression.this.args[part].copy())
         return list(statements)

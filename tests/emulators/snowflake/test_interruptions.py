@@ -7,9 +7,13 @@ import random
 from pathlib import Path
 
 import pytest
+from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_hvsms.api.errors import LoadRefused
-from airflow_provider_hvsms.sinks.schema import REJECTS
+from airflow_provider_hvsms.api.errors import LoadFailed, LoadRefused
+from airflow_provider_hvsms.sinks.schema import MESSAGES, REJECTS
+from airflow_provider_hvsms.sinks.warehouses.registry import find_warehouse
+from airflow_provider_hvsms.sinks.warehouses.sink import open_warehouse_table
+from airflow_provider_hvsms.sinks.warehouses.snowflake import Snowflake
 from tests.emulators.snowflake.conftest import SnowflakeWarehouse
 from tests.emulators.snowflake.loading import LATER, interrupted, load, many, open_table, rows
 from tests.support.messages import LOADED_AT, REJECT, message
@@ -53,6 +57,21 @@ def test_first_load_whose_merge_fails_leaves_the_table_empty(warehouse: Snowflak
     assert warehouse.query("SELECT * FROM messages_rejects") == []
     load([rows(message(1))])
     assert warehouse.query("SELECT id FROM messages") == [("1",)]
+
+
+def test_load_whose_staged_rows_are_incomplete_is_refused(
+    warehouse: SnowflakeWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_hvsms.sinks.warehouses.parts.ROWS_PER_PART", 1_000)
+    target = find_warehouse(BaseHook.get_hook("warehouse"))
+    assert isinstance(target, Snowflake)
+    with pytest.raises(LoadFailed, match="holds 1,499 rows, and 1,500 were loaded into it.*not changed"):
+        with open_warehouse_table(target, "messages", MESSAGES) as sink:
+            sink.add(many(1_500), [])
+            [stage] = [one.split()[3] for one in warehouse.emulator.statements if "TEMPORARY TABLE" in one]
+            target._run(f"DELETE FROM {stage} WHERE HVSMS_SEQUENCE = 7")
+            sink.finish({})
+    assert warehouse.query("SELECT * FROM messages") == []
 
 
 def test_load_that_is_not_finished_drops_its_staging_tables(warehouse: SnowflakeWarehouse) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
-from airflow_provider_hvsms.sinks.schema import REJECTS
+from airflow_provider_hvsms.sinks.schema import REJECTS, Changes
 from tests.emulators.snowflake.conftest import SnowflakeWarehouse
-from tests.emulators.snowflake.loading import load, many, rows
+from tests.emulators.snowflake.loading import load, many, open_table, rows
 from tests.support.messages import LOADED_AT, REJECT, message
 
 
@@ -65,9 +66,17 @@ def test_rows_read_over_several_parts_keep_their_order(warehouse: SnowflakeWareh
     assert warehouse.query("SELECT message_status, COUNT(*) FROM messages GROUP BY 1") == [("Sent", 1_500)]
 
 
-def test_two_first_loads_at_once_give_each_row_once(warehouse: SnowflakeWarehouse) -> None:
-    with ThreadPoolExecutor(2) as threads:
-        loads = [threads.submit(load, [many(500)]) for _ in range(2)]
-        changes = [one.result() for one in loads]
+def test_loads_that_finish_at_once_give_each_row_once(warehouse: SnowflakeWarehouse) -> None:
+    loads = 4
+    together = Barrier(loads)
+
+    def load_together() -> Changes:
+        with open_table() as sink:
+            sink.add(many(500), [])
+            together.wait(60)
+            return sink.finish({})
+
+    with ThreadPoolExecutor(loads) as threads:
+        changes = [one.result() for one in [threads.submit(load_together) for _ in range(loads)]]
     assert warehouse.query("SELECT COUNT(*), COUNT(DISTINCT id) FROM messages") == [(500, 500)]
-    assert sorted((one.inserted, one.unchanged) for one in changes) == [(0, 500), (500, 0)]
+    assert sorted((one.inserted, one.unchanged) for one in changes) == [*[(0, 500)] * (loads - 1), (500, 0)]
