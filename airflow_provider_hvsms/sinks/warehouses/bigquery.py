@@ -182,7 +182,8 @@ class BigQuery(Warehouse):
         records, existing, written = (int(found[name]) for name in ("records", "existing", "written"))
         inserted = records - existing
         updated = written - inserted
-        return Changes(inserted=inserted, updated=updated, unchanged=existing - updated)
+        # A table may hold a record twice, if something else wrote it.
+        return Changes(inserted=inserted, updated=updated, unchanged=max(0, existing - updated))
 
     def _check_rows(self, merge: Merge) -> None:
         found = self._client.get_table(merge.stage).num_rows

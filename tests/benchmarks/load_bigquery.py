@@ -1,7 +1,7 @@
 """Prints the jobs and the peak memory of loading 10,000 and 1,000,000 messages into an emulated BigQuery.
 
-Run it as `.venv-bigquery/bin/python tests/benchmarks/bigquery.py` after `EMULATOR=bigquery scripts/setup`. It takes
-about two minutes.
+Run it as `.venv-bigquery/bin/python -m tests.benchmarks.load_bigquery`; it starts an emulator, and takes about two
+minutes.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ import os
 import resource
 import sys
 import tempfile
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.emulators.bigquery.emulator import running
 
 PROJECT = "benchmark"
 COUNTS = (10_000, 1_000_000)
 ROWS_PER_PAGE = 1_000
+ROWS_PER_PART = 100_000
+ALLOWED_MEBIBYTES = 60
 
 
-def main() -> None:
-    """Print a line for each number of messages."""
+def main() -> int:
+    """Print a line for each number of messages.
+
+    :return: 1 if a limit is missed, else 0.
+    """
+    jobs, peaks = [], []
     with running() as emulator, tempfile.TemporaryDirectory() as home:
         extra = {"project": PROJECT, "is_anonymous": True, "use_legacy_sql": False}
         os.environ["AIRFLOW_HOME"] = home
@@ -34,14 +37,17 @@ def main() -> None:
             emulator.requests.clear()
             # A new process, whose peak is that of one load.
             with multiprocessing.get_context("spawn").Pool(1) as pool:
-                peak = pool.apply(load, (count,))
-            print(f"{count:9,} messages: {len(emulator.jobs()):2} jobs, a peak of {peak:.0f} MB")
+                peaks.append(pool.apply(load, (count,)))
+            jobs.append(len(emulator.jobs()))
+            print(f"{count:9,} messages: {jobs[-1]:2} jobs, a peak of {peaks[-1]:.0f} MiB")
+    expected = [count // ROWS_PER_PART + (count % ROWS_PER_PART > 0) + 1 for count in COUNTS]
+    return int(jobs != expected or peaks[-1] - peaks[0] > ALLOWED_MEBIBYTES)
 
 
 def load(count: int) -> float:
     """Load messages into a new table.
 
-    :return: the peak of memory in MB.
+    :return: the peak of memory in MiB.
     """
     from airflow.providers.common.compat.sdk import BaseHook
 
@@ -58,4 +64,4 @@ def load(count: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
