@@ -44,7 +44,7 @@ class TableTarget:
     `loaded_at` is the time at which this state of the row was loaded. Times are UTC. With `on_invalid="quarantine"`,
     records that cannot be read go to `<table>_rejects` in the same transaction.
 
-    :param sql_conn_id: a connection whose hook is a common-sql hook.
+    :param sql_conn_id: a connection whose hook is a common-sql hook, or one to Google Cloud for BigQuery.
     :param table: the table's name, or `schema.table`; in a warehouse also `database.schema.table`.
     :param on_schema_change: what happens if the table lacks one of our columns, as one of an earlier version may. `add`
         (default): it is added. `fail`: the load is refused. Columns of your own are left alone in any case.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -157,6 +158,16 @@ def test_busy_service_is_left_to_the_retries_of_airflow(warehouse: BigQueryWareh
 def test_connection_without_a_project_is_refused(warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.connect(monkeypatch, project=None)
     with pytest.raises(InvalidSettings, match="Set `project` in its extra"):
+        load(unreadable())
+
+
+def test_missing_credentials_are_refused(
+    warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    warehouse.connect(monkeypatch, is_anonymous=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    with pytest.raises(LoadRefused, match="DefaultCredentialsError"):
         load(unreadable())
 
 
