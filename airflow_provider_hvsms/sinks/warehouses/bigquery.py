@@ -131,7 +131,8 @@ class BigQuery(Warehouse):
         where = f"{name.project}.{name.dataset}"
         definition.expires = datetime.now(UTC) + STAGE_LIFETIME
         try:
-            self._client.create_table(definition)
+            # It exists if the answer was lost and the client repeated the request.
+            self._client.create_table(definition, exists_ok=True)
         except self._errors.forbidden as error:
             if not self._errors.is_permanent(error):
                 raise

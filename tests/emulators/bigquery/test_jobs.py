@@ -57,6 +57,12 @@ def test_merge_whose_answer_is_lost_is_not_run_again(warehouse: BigQueryWarehous
     assert changes == Changes(inserted=1, updated=0, unchanged=1)
 
 
+def test_staging_table_whose_answer_is_lost_is_used(warehouse: BigQueryWarehouse) -> None:
+    lost = Failure("datasets/sms/tables?", 503, "backendError", "try again", is_carried_out=True)
+    warehouse.emulator.failures.append(lost)
+    assert load([rows(message(1))]) == Changes(inserted=1, updated=0, unchanged=0)
+
+
 def test_merge_that_meets_another_transaction_is_repeated_as_another_job(
     warehouse: BigQueryWarehouse, no_pauses: None
 ) -> None:
