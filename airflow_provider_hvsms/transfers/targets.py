@@ -47,7 +47,7 @@ class TableTarget:
     `loaded_at` is the time at which this state of the row was loaded. Times are UTC. With `on_invalid="quarantine"`,
     records that cannot be read go to `<table>_rejects` in the same transaction.
 
-    :param sql_conn_id: a connection whose hook is a common-sql hook.
+    :param sql_conn_id: a connection whose hook is a common-sql hook, or one to Google Cloud for BigQuery.
     :param table: the table's name, or `schema.table`; in a warehouse also `database.schema.table`.
     :param on_schema_change: what happens if the table lacks one of our columns, as one of an earlier version may. `add`
         (default): it is added. `fail`: the load is refused. Columns of your own are left alone in any case.
@@ -73,12 +73,14 @@ class TableTarget:
             return open_warehouse_table(
                 warehouse, self.table, layout, with_rejects=with_rejects, on_schema_change=self.on_schema_change
             )
-        return open_table(hook, self.table, layout, with_rejects=with_rejects)
+        return open_table(self._checked(hook), self.table, layout, with_rejects=with_rejects)
 
-    def _hook(self) -> DbApiHook:
+    def _hook(self) -> Any:
         with explain_missing_connection(self.sql_conn_id):
             check_provider(BaseHook.get_connection(self.sql_conn_id).conn_type)
-            hook = BaseHook.get_hook(self.sql_conn_id)
+            return BaseHook.get_hook(self.sql_conn_id)
+
+    def _checked(self, hook: Any) -> DbApiHook:
         if not isinstance(hook, DbApiHook):
             raise InvalidSettings(
                 f"Connection {self.sql_conn_id!r} gives a {type(hook).__name__}, which is no common-sql hook: "

@@ -96,7 +96,7 @@ class _RecordBatches:
             # Without the cause, whose message may contain the value.
             raise ValueDoesNotFit(
                 f"A value of column {column.name!r} does not fit into Parquet's {arrow_type}. "
-                "Use the format 'jsonl' or 'csv', which have no such limit."
+                "Files of the formats 'jsonl' and 'csv' have no such limit."
             ) from None
 
 

@@ -9,7 +9,10 @@ from typing import Any
 from airflow_provider_hvsms.api.errors import MissingPackage
 from airflow_provider_hvsms.sinks.warehouses.warehouse import Warehouse
 
+_BIGQUERY = ("airflow_provider_hvsms.sinks.warehouses.bigquery", "BigQuery")
+
 WAREHOUSES = {
+    "airflow.providers.google.cloud.hooks.bigquery.BigQueryHook": _BIGQUERY,
     "airflow.providers.snowflake.hooks.snowflake.SnowflakeHook": (
         "airflow_provider_hvsms.sinks.warehouses.snowflake",
         "Snowflake",
@@ -17,7 +20,14 @@ WAREHOUSES = {
 }
 """The module and the class of each warehouse, by the class of its hook. They are imported when they are used."""
 
-EXTRAS = {"snowflake": ("airflow.providers.snowflake", "snowflake")}
+GENERAL_HOOKS = {"airflow.providers.google.common.hooks.base_google.GoogleBaseHook": _BIGQUERY}
+"""The same for the hooks of a cloud's general connection, whose subclasses are for other services."""
+
+EXTRAS = {
+    "gcpbigquery": ("airflow.providers.google", "bigquery"),
+    "google_cloud_platform": ("airflow.providers.google", "bigquery"),
+    "snowflake": ("airflow.providers.snowflake", "snowflake"),
+}
 """Airflow's provider and our extra that installs it, by the type of the connection."""
 
 
@@ -43,9 +53,10 @@ def _is_installed(package: str) -> bool:
 
 def find_warehouse(hook: Any) -> Warehouse | None:
     """The warehouse behind a hook, or one of its subclasses; `None` if the hook is not one of a warehouse."""
-    for hook_class in type(hook).__mro__:
-        if found := WAREHOUSES.get(f"{hook_class.__module__}.{hook_class.__qualname__}"):
-            module, name = found
-            warehouse: Warehouse = getattr(importlib.import_module(module), name)(hook)
-            return warehouse
-    return None
+    names = [f"{hook_class.__module__}.{hook_class.__qualname__}" for hook_class in type(hook).__mro__]
+    found = next((WAREHOUSES[name] for name in names if name in WAREHOUSES), GENERAL_HOOKS.get(names[0]))
+    if found is None:
+        return None
+    module, name = found
+    warehouse: Warehouse = getattr(importlib.import_module(module), name)(hook)
+    return warehouse
