@@ -24,7 +24,7 @@ def test_missing_provider_names_the_extra_before_anything_is_read(
         pytest.skip(f"{provider} is installed")
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": conn_type}))
     with pytest.raises(MissingPackage, match=rf"pip install 'airflow-provider-hvsms\[{extra}\]'"):
-        TableTarget(sql_conn_id="warehouse", table="messages").open(MESSAGES, with_rejects=False)
+        TableTarget(sql_conn_id="warehouse", table="messages").open(MESSAGES, window=None, with_rejects=False)
 
 
 def test_database_is_no_warehouse(sqlite_warehouse: Warehouse) -> None:
