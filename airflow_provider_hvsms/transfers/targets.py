@@ -9,8 +9,11 @@ from typing import Any, ClassVar, Protocol, get_args
 from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 
-from airflow_provider_hvsms.api.errors import InvalidSettings
+from airflow_provider_hvsms.api.errors import InvalidRequest, InvalidSettings
 from airflow_provider_hvsms.api.filters import check_choice, check_id
+from airflow_provider_hvsms.sinks.delta.folder import check_no_table
+from airflow_provider_hvsms.sinks.delta.partition import Partition
+from airflow_provider_hvsms.sinks.delta.sink import open_delta
 from airflow_provider_hvsms.sinks.files.partitions import PartitionBy
 from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, open_files
@@ -19,6 +22,9 @@ from airflow_provider_hvsms.sinks.sql.sink import open_table
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
 from airflow_provider_hvsms.utils.values import is_known
+
+DELTA = "delta"
+"""The format whose folder is one table for all windows."""
 
 
 class Target(ArgumentGroup, Protocol):
@@ -85,14 +91,21 @@ class FolderTarget:
     tables, times are UTC. With `on_invalid="quarantine"`, records that cannot be read go to `_rejects.jsonl` beside the
     parts.
 
+    With format `delta`, the folder is one Delta table for all windows: each load merges its rows by key in one commit,
+    by the rules of a table, and returns how many it inserted, updated and left unchanged. Rejects go to a second table,
+    `<path>_rejects`.
+
     :param path: the folder, such as `s3://warehouse@lake/messages/{{ data_interval_start | ds }}`; what precedes the
         `@` is the Airflow connection.
-    :param format: `jsonl` (JSON Lines), `csv`, or `parquet`, which needs the extra `parquet`.
+    :param format: `jsonl` (JSON Lines), `csv`, `parquet`, which needs the extra `parquet`, or `delta`, which needs the
+        extra `delta`.
     :param compression: `gzip` or `none` for jsonl (default gzip) and csv (default none); a codec of pyarrow for parquet
-        (default snappy).
-    :param rows_per_part: maximum rows of a part; 100,000 by default, about 10 MB of gzip JSON Lines.
+        and delta (default snappy).
+    :param rows_per_part: maximum rows of a part, or of a new data file of a Delta table; 100,000 by default, about
+        10 MB of gzip JSON Lines.
     :param partition_by: `day`, `month` or `hour` of `creation_time` in UTC: a folder for each, such as
-        `creation_day=2026-11-02`, which a load replaces as a whole. `None` (default): no such folders.
+        `creation_day=2026-11-02`, which a load replaces as a whole. `None` (default): no such folders. A Delta table is
+        always partitioned by day.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("path", "format", "compression", "partition_by")
@@ -108,7 +121,7 @@ class FolderTarget:
         if is_known(self.path):
             check_id("path", str(self.path))
         if is_known(self.format):
-            check_choice("format", self.format, FORMATS)
+            check_choice("format", self.format, (*FORMATS, DELTA))
         if is_known(self.partition_by):
             check_choice("partition_by", self.partition_by, (None, *get_args(PartitionBy)))
 
@@ -119,6 +132,27 @@ class FolderTarget:
         if conn_id := getattr(folder, "conn_id", None) or folder.storage_options.get("conn_id"):
             with explain_missing_connection(conn_id):
                 BaseHook.get_connection(conn_id)
+        if self.format == DELTA:
+            self._check_delta_partition(layout)
+            return open_delta(
+                folder,
+                layout,
+                compression=self.compression,
+                rows_per_part=self.rows_per_part,
+                with_rejects=with_rejects,
+            )
+        check_no_table(folder, self.format)
         return open_files(
             folder, layout, format=self.format, compression=self.compression, rows_per_part=self.rows_per_part
         )
+
+    def _check_delta_partition(self, layout: Layout[Any]) -> None:
+        if self.partition_by not in (None, "day"):
+            raise InvalidRequest(
+                f"partition_by is {self.partition_by!r}, and format is 'delta', whose tables are partitioned by day. "
+                "Leave partition_by out."
+            )
+        if self.partition_by and Partition.of(layout) is None:
+            raise InvalidRequest(
+                f"partition_by is {self.partition_by!r}, but these records have no time. Leave partition_by out."
+            )
