@@ -16,7 +16,7 @@ from airflow_provider_hvsms.api.errors import HvsmsError
 from airflow_provider_hvsms.sinks.delta.folder import DeltaFolder
 from airflow_provider_hvsms.sinks.delta.packages import Packages
 
-ROWS_PER_GROUP = 64_000
+ROWS_PER_GROUP = 32_000
 """Maximum rows of a row group."""
 
 

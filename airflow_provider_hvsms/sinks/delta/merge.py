@@ -104,7 +104,7 @@ class Merge:
         try:
             with self._folder.downloaded(file.path) as copy:
                 parquet = self._arrow.parquet.ParquetFile(copy)
-                for batch in parquet.iter_batches(batch_size=_ROWS_PER_BATCH):
+                for batch in parquet.iter_batches(batch_size=_ROWS_PER_BATCH, use_threads=False):
                     merged = self._merge_batch(_conformed(batch, self._writer.schema, self._arrow), hours, loaded)
                     updated += merged.updated
                     writer.write(merged.batch)
@@ -114,6 +114,8 @@ class Merge:
                 self._plan.updated += updated
         finally:
             writer.discard()
+            # Otherwise Arrow keeps the memory of all files for later.
+            self._arrow.default_memory_pool().release_unused()
 
     def _merge_batch(self, batch: Any, hours: Sequence[Hour], loaded: _LoadedHours) -> MergedRows:
         wanted = hours
@@ -123,10 +125,8 @@ class Merge:
             wanted = [hour for hour in hours if hour in present]
         if not wanted:
             return MergedRows(batch, 0)
-        new = loaded.rows(wanted)
-        positions = self._arrow.compute.index_in(
-            key_array(batch, self._layout, self._arrow), value_set=key_array(new, self._layout, self._arrow)
-        )
+        new, keys = loaded.rows(wanted)
+        positions = self._arrow.compute.index_in(key_array(batch, self._layout, self._arrow), value_set=keys)
         self._plan.matched += loaded.mark(wanted, positions)
         return MergedRows.of(batch, new, positions, self._layout, self._arrow)
 
@@ -156,14 +156,19 @@ class _LoadedHours:
         self._layout = layout
         self._arrow = arrow
         self._batches: dict[Hour, Any] = {}
+        self._combined: tuple[Any, Any] | None = None
         self._matched: dict[Hour, list[Any]] = {}
 
-    def rows(self, hours: Sequence[Hour]) -> Any:
-        """The rows of some hours as one record batch; other hours leave memory."""
-        self._batches = {
-            hour: self._batches[hour] if hour in self._batches else self._staged.read(hour) for hour in hours
-        }
-        return self._arrow.concat_batches(list(self._batches.values()))
+    def rows(self, hours: Sequence[Hour]) -> tuple[Any, Any]:
+        """The rows of some hours as one record batch, and their keys; other hours leave memory."""
+        if self._combined is None or list(self._batches) != list(hours):
+            self._combined = None
+            self._batches = {
+                hour: self._batches[hour] if hour in self._batches else self._staged.read(hour) for hour in hours
+            }
+            combined = self._arrow.concat_batches(list(self._batches.values()))
+            self._combined = combined, key_array(combined, self._layout, self._arrow)
+        return self._combined
 
     def mark(self, hours: Sequence[Hour], positions: Any) -> int:
         """Remember which rows of `rows(hours)` were found; return how many."""
@@ -179,7 +184,7 @@ class _LoadedHours:
 
     def unmatched(self, hours: Sequence[Hour]) -> Iterator[Any]:
         """The rows that were not found in the table, a record batch for each hour that has some."""
-        compute = self._arrow.compute
+        compute, self._combined = self._arrow.compute, None
         for hour in hours:
             batch = self._batches.pop(hour) if hour in self._batches else self._staged.read(hour)
             if hour in self._matched:
