@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 
 from airflow_provider_hvsms.sinks.delta.sink import open_delta
 from airflow_provider_hvsms.sinks.delta.storage_options import locate
@@ -33,8 +34,10 @@ def table(path: ObjectStoragePath) -> DeltaTable:
 
 
 def exists(path: ObjectStoragePath) -> bool:
-    location = locate(path)
-    return DeltaTable.is_deltatable(location.uri, dict(location.options))
+    try:
+        return bool(table(path).version() >= 0)
+    except TableNotFoundError:
+        return False
 
 
 def contents(path: ObjectStoragePath, *columns: str) -> list[tuple[Any, ...]]:
