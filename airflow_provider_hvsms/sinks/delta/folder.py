@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 _LOG = "_delta_log"
+_DECORATION = re.compile("\x1b\\[[0-9;]*m|↳")
+"""What deltalake adds to the lines of a message for a terminal."""
 _DENIED = re.compile(
     r"\b40[134]\b|AccessDenied|Forbidden|Permission ?Denied|NoSuchBucket|ContainerNotFound", re.IGNORECASE
 )
@@ -69,14 +71,14 @@ class DeltaFolder(Folder):
 
     @contextmanager
     def translated_errors(self, delta: Any) -> Iterator[None]:
-        """Raise this package's errors for those of deltalake, except for a lost race."""
+        """Raise this package's errors for those of deltalake."""
         with self._translated_errors():
             try:
                 yield
-            except delta.exceptions.DeltaError as error:
-                if _DENIED.search(str(error)):
-                    raise PermissionError(str(error)) from None
-                raise
+            except (delta.exceptions.DeltaError, OSError) as error:
+                # The first of its lines only says which store it is.
+                text = " ".join(_DECORATION.sub("", str(error)).split())
+                raise (PermissionError if _DENIED.search(text) else OSError)(text) from None
 
 
 def check_no_table(path: ObjectStoragePath, format_name: str) -> None:

@@ -80,7 +80,8 @@ def _s3_credentials(fs: Any) -> dict[str, str]:
         credentials = _awaited(fs, fs.session.get_credentials)
         if credentials is None:
             return {}
-        key, secret, token = _awaited(fs, credentials.get_frozen_credentials)
+        frozen = _awaited(fs, credentials.get_frozen_credentials)
+        key, secret, token = frozen.access_key, frozen.secret_key, frozen.token
     found = {"aws_access_key_id": key, "aws_secret_access_key": secret, "aws_session_token": token}
     return {name: value for name, value in found.items() if value}
 

@@ -13,9 +13,9 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_hvsms.api.errors import FolderUnavailable
-from airflow_provider_hvsms.sinks.delta import sink as sink_module
 from airflow_provider_hvsms.sinks.delta.merge import Merge
 from airflow_provider_hvsms.sinks.delta.sink import open_delta
+from airflow_provider_hvsms.sinks.delta.table import CommitConflict, Table
 from airflow_provider_hvsms.sinks.schema import MESSAGES, Changes
 from tests.sinks.delta.processes import Loading
 from tests.sinks.delta.tables import contents, data_files, exists, load, table
@@ -31,7 +31,7 @@ def newer(number: int, status: str = "Delivered", days: int = 2) -> Any:
 @contextmanager
 def loads_at_the_first_commit(other_load: Callable[[], Any]) -> Iterator[None]:
     """Let another load go first, between the merge and the commit of a load."""
-    commit, pending = sink_module.Table.commit, [other_load]
+    commit, pending = Table.commit, [other_load]
 
     def commit_late(*arguments: Any) -> None:
         if pending:
@@ -39,7 +39,7 @@ def loads_at_the_first_commit(other_load: Callable[[], Any]) -> Iterator[None]:
         commit(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sink_module.Table, "commit", commit_late)
+        patch.setattr(Table, "commit", commit_late)
         yield
 
 
@@ -133,14 +133,14 @@ def test_a_load_overtaken_in_other_days_commits_the_same_files(folder: ObjectSto
 def test_a_commit_whose_answer_was_lost_is_not_repeated(folder: ObjectStoragePath) -> None:
     """The store may answer to the library's repeated put that the file exists, which is its own."""
     load(folder, rows(1))
-    commit = sink_module.Table.commit
+    commit = Table.commit
 
     def commit_and_lose(*arguments: Any) -> None:
         commit(*arguments)
-        raise sink_module.CommitConflict
+        raise CommitConflict
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sink_module.Table, "commit", commit_and_lose)
+        patch.setattr(Table, "commit", commit_and_lose)
         assert load(folder, [newer(0), row(1)]) == Changes(inserted=1, updated=1, unchanged=0)
     assert table(folder).version() == 1
     assert contents(folder, "id", "message_status") == [("0", "Delivered"), ("1", "Sent")]
@@ -152,9 +152,9 @@ def test_a_load_gives_up_in_words_when_others_are_always_faster(
     load(folder, rows(1))
 
     def lose(*_: Any) -> None:
-        raise sink_module.CommitConflict
+        raise CommitConflict
 
-    monkeypatch.setattr(sink_module.Table, "commit", lose)
+    monkeypatch.setattr(Table, "commit", lose)
     monkeypatch.setattr("time.sleep", lambda _: None)
     with pytest.raises(FolderUnavailable, match="before each of 30 attempts.*let fewer tasks write at once"):
         load(folder, [row(1)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,13 @@ from s3fs import S3FileSystem
 from airflow_provider_hvsms.api.errors import InvalidSettings, UnusableFolder
 from airflow_provider_hvsms.sinks.delta.storage_options import Location, locate
 from tests.sinks.files.folders import attach
+
+
+def attached(protocol: str, fs: Any) -> ObjectStoragePath:
+    """The bucket `lake` in a file system, under a connection's name that no other test has used."""
+    conn_id = os.urandom(4).hex()
+    attach(protocol=protocol, conn_id=conn_id, fs=fs)
+    return ObjectStoragePath(f"{protocol}://{conn_id}@lake")
 
 
 def test_a_local_folder_needs_no_options() -> None:
@@ -32,8 +40,7 @@ def test_another_storage_is_refused() -> None:
 def s3_location(**options: Any) -> Location:
     region = {"client_kwargs": {"region_name": "eu-west-3"}}
     fs = S3FileSystem(skip_instance_cache=True, **{"endpoint_url": "https://s3.example.com", **region, **options})
-    attach(protocol="s3", conn_id="lake", fs=fs)
-    return locate(ObjectStoragePath("s3://lake@lake/some/messages"))
+    return locate(attached("s3", fs) / "some" / "messages")
 
 
 def test_s3_is_used_with_the_keys_endpoint_and_region_of_the_connection() -> None:
@@ -68,8 +75,7 @@ def test_credentials_that_the_session_resolves_are_passed_with_their_token() -> 
     )
     assert fs.s3
     fs.key, fs.secret, fs.session = None, None, RoleSession()
-    attach(protocol="s3", conn_id="lake", fs=fs)
-    found = locate(ObjectStoragePath("s3://lake@lake/messages")).options
+    found = locate(attached("s3", fs) / "messages").options
     assert found["aws_access_key_id"] == "key"
     assert found["aws_secret_access_key"] == "secret"
     assert found["aws_session_token"] == "token"
@@ -102,21 +108,17 @@ def test_a_google_login_that_deltalake_does_not_support_is_refused(monkeypatch: 
         gcs_location(monkeypatch, impersonation_chain="someone@example.com")
 
 
-class AzureLike(MemoryFileSystem):
-    """Has the attributes of adlfs's file system."""
-
-    cachable = False
-
-    def __init__(self, **given: Any) -> None:
-        super().__init__()
-        names = ("account_name", "account_key", "sas_token", "client_id", "client_secret", "tenant_id")
-        for name in (*names, "connection_string"):
-            setattr(self, name, given.get(name))
+def azure_like(**given: Any) -> Any:
+    """A file system with the attributes of adlfs's."""
+    fs = MemoryFileSystem(skip_instance_cache=True)
+    names = ("account_name", "account_key", "sas_token", "client_id", "client_secret", "tenant_id")
+    for name in (*names, "connection_string"):
+        setattr(fs, name, given.get(name))
+    return fs
 
 
 def azure_options(**given: Any) -> Any:
-    attach(protocol="abfss", conn_id="azure", fs=AzureLike(**given))
-    found = locate(ObjectStoragePath("abfss://azure@lake/messages"))
+    found = locate(attached("abfss", azure_like(**given)) / "messages")
     assert found.uri == "az://lake/messages"
     return found.options
 

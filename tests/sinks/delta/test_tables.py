@@ -14,6 +14,7 @@ import deltalake
 import pyarrow as pa
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
+from deltalake.schema import PrimitiveType
 
 from airflow_provider_hvsms.api.errors import InvalidRequest, TableMismatch, UnusableFolder
 from airflow_provider_hvsms.sinks.delta.folder import check_no_table
@@ -62,7 +63,7 @@ def test_rows_from_before_a_column_was_added_are_merged(folder: ObjectStoragePat
 
 def test_columns_of_the_user_are_left_alone(folder: ObjectStoragePath) -> None:
     load(folder, rows(2))
-    deltalake.DeltaTable(folder.path).alter.add_columns([deltalake.Field("campaign", "string")])
+    deltalake.DeltaTable(folder.path).alter.add_columns([deltalake.Field("campaign", PrimitiveType("string"))])
     deltalake.DeltaTable(folder.path).update({"campaign": "'autumn'"}, predicate="id = '1'")
     newer = [row(number, message_status="Failed", last_modified_time=NOON + timedelta(days=3)) for number in range(3)]
     load(folder, newer)
