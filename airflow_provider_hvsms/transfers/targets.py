@@ -124,6 +124,8 @@ class FolderTarget:
             check_choice("format", self.format, (*FORMATS, DELTA))
         if is_known(self.partition_by):
             check_choice("partition_by", self.partition_by, (None, *get_args(PartitionBy)))
+            if self.format == DELTA:
+                self._check_delta_partition()
 
     def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
         check_id("path", str(self.path))
@@ -146,13 +148,13 @@ class FolderTarget:
             folder, layout, format=self.format, compression=self.compression, rows_per_part=self.rows_per_part
         )
 
-    def _check_delta_partition(self, layout: Layout[Any]) -> None:
+    def _check_delta_partition(self, layout: Layout[Any] | None = None) -> None:
         if self.partition_by not in (None, "day"):
             raise InvalidRequest(
                 f"partition_by is {self.partition_by!r}, and format is 'delta', whose tables are partitioned by day. "
                 "Leave partition_by out."
             )
-        if self.partition_by and Partition.of(layout) is None:
+        if self.partition_by and layout and Partition.of(layout) is None:
             raise InvalidRequest(
                 f"partition_by is {self.partition_by!r}, but these records have no time. Leave partition_by out."
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any
@@ -15,10 +14,9 @@ from airflow_provider_hvsms.sinks.delta.sink import open_delta
 from airflow_provider_hvsms.sinks.schema import MESSAGES
 from tests.sinks.files.folders import attach
 from tests.sinks.files.sample_rows import NOON, row
+from tests.transfers.processes import forkserver
 
-# A fork of the test's process would lack the threads of deltalake; a new process takes seconds to import Airflow.
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([__name__])
+# For the fork server, which has then imported them for all processes.
 import_packages()
 
 
@@ -32,8 +30,8 @@ class Loading:
         self, path: ObjectStoragePath, *, first: int = 0, count: int = 10, status: str = "Sent", loads: int = 1
     ) -> None:
         s3: dict[str, Any] = dict(path.fs.storage_options) if path.protocol == "s3" else {}
-        self._connection, of_child = _processes.Pipe()
-        self._process = _processes.Process(
+        self._connection, of_child = forkserver.Pipe()
+        self._process = forkserver.Process(
             target=_load, args=(str(path), s3, first, count, status, loads, of_child), daemon=True
         )
         self._process.start()
