@@ -30,7 +30,7 @@ from airflow_provider_hvsms.sinks.schema import MESSAGES
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
 
 SERVER = "https://platform.ringcentral.com"
-FOLDER = '"s3://aws@lake/2026-11-01"'
+FOLDER = re.compile(r'"s3://aws@lake/[^"]+"')
 COROUTINE = "async for"
 """In an example that is a part of a coroutine, which has no beginning and no end of its own."""
 
@@ -117,5 +117,5 @@ def test_every_public_class_is_found() -> None:
 def test_the_example_of(example: Example, given: dict[str, Any], sandbox: Sandbox, tmp_path: Path) -> None:
     if "AssetWatcher" in example.code and given["AssetWatcher"] is None:
         pytest.skip("Airflow 2 has no asset watchers")
-    code = example.code.replace(SERVER, sandbox.url).replace(FOLDER, repr(f"file://{tmp_path}"))
+    code = FOLDER.sub(repr(f"file://{tmp_path}"), example.code.replace(SERVER, sandbox.url))
     exec(compile(code, example.name, "exec"), {**vars(example.module), **given})
