@@ -102,8 +102,7 @@ def _gcs_options(path: ObjectStoragePath) -> dict[str, str]:
     # Airflow 3.3 moved it.
     conn_id = getattr(path, "conn_id", None) or path.storage_options.get("conn_id")
     extra = _connection_extra(conn_id) if conn_id else {}
-    unsupported = {"key_secret_name", "credential_config_file", "impersonation_chain", "is_anonymous"} & extra.keys()
-    if unsupported:
+    if unsupported := _UNSUPPORTED_BY_GCS & extra.keys():
         raise InvalidSettings(
             f"Connection {conn_id!r} has {', '.join(sorted(unsupported))}, which format 'delta' cannot log in with. "
             "Give it keyfile_dict or key_path, or neither for Application Default Credentials."
@@ -111,6 +110,11 @@ def _gcs_options(path: ObjectStoragePath) -> dict[str, str]:
     if keyfile := extra.get("keyfile_dict"):
         return {"google_service_account_key": keyfile if isinstance(keyfile, str) else json.dumps(keyfile)}
     return {"google_service_account": extra["key_path"]} if extra.get("key_path") else {}
+
+
+_UNSUPPORTED_BY_GCS = frozenset(
+    {"key_secret_name", "credential_config_file", "impersonation_chain", "is_anonymous", "gcs.endpoint"}
+)
 
 
 def _connection_extra(conn_id: str) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from airflow_provider_hvsms.sinks.delta.sink import open_delta
 from airflow_provider_hvsms.sinks.delta.table import CommitConflict, Table
 from airflow_provider_hvsms.sinks.schema import MESSAGES, Changes
 from tests.sinks.delta.processes import Loading
+from tests.sinks.delta.racing import loads_at_the_first_commit
 from tests.sinks.delta.tables import contents, data_files, exists, load, table
 from tests.sinks.files.sample_rows import NOON, row, rows
 
@@ -26,21 +25,6 @@ DAY = timedelta(days=1)
 
 def newer(number: int, status: str = "Delivered", days: int = 2) -> Any:
     return row(number, message_status=status, last_modified_time=NOON + DAY * days)
-
-
-@contextmanager
-def loads_at_the_first_commit(other_load: Callable[[], Any]) -> Iterator[None]:
-    """Let another load go first, between the merge and the commit of a load."""
-    commit, pending = Table.commit, [other_load]
-
-    def commit_late(*arguments: Any) -> None:
-        if pending:
-            pending.pop()()
-        commit(*arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Table, "commit", commit_late)
-        yield
 
 
 def test_a_load_of_many_days_is_one_commit(folder: ObjectStoragePath) -> None:
