@@ -18,6 +18,7 @@ from airflow_provider_hvsms.transfers.hvsms_to_object_storage import (
     HvsmsOptOutsToObjectStorageOperator,
     HvsmsStatusesToObjectStorageOperator,
 )
+from tests.sinks.delta.tables import all_rows
 from tests.support.history import DAY, last_day, stored_between
 from tests.transfers import processes
 
@@ -36,7 +37,7 @@ def run(operator: Any, context: Any, folder: Path, **arguments: Any) -> dict[str
 
 
 def ids(folder: Path) -> list[str]:
-    found: list[str] = DeltaTable(folder).to_pyarrow_table(columns=["id"])["id"].to_pylist()
+    found: list[str] = all_rows(DeltaTable(folder))["id"].to_pylist()
     return sorted(found)
 
 
@@ -45,10 +46,10 @@ def test_the_same_window_twice_gives_the_same_table(
     sandbox: Sandbox, context: Any, tmp_path: Path, operator: Any
 ) -> None:
     first = run(operator, context, tmp_path)
-    before = DeltaTable(tmp_path).to_pyarrow_table()
+    before = all_rows(DeltaTable(tmp_path))
     assert before.num_rows == first["rows"] == first["inserted"] > 0
     assert run(operator, context, tmp_path) == {**first, "inserted": 0, "unchanged": first["inserted"]}
-    assert DeltaTable(tmp_path).to_pyarrow_table() == before
+    assert all_rows(DeltaTable(tmp_path)) == before
 
 
 def test_overlapping_windows_at_once_give_each_message_once(sandbox: Sandbox, context: Any, tmp_path: Path) -> None:

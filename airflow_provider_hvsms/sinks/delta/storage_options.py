@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_hvsms.api.errors import InvalidSettings, UnusableFolder
@@ -40,6 +42,18 @@ def locate(path: ObjectStoragePath) -> Location:
     scheme, options = _STORES[protocol]
     place = path.path.strip("/")
     return Location(f"{scheme}://{'/' if scheme == 'file' else ''}{place}", options(path))
+
+
+@contextmanager
+def only_given_credentials(location: Location) -> Iterator[None]:
+    """Hide the session token of the environment, which deltalake would send beside keys that have none."""
+    has_keys = "aws_access_key_id" in location.options and "aws_session_token" not in location.options
+    token = os.environ.pop("AWS_SESSION_TOKEN", None) if has_keys else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            os.environ["AWS_SESSION_TOKEN"] = token
 
 
 def _no_options(_: ObjectStoragePath) -> dict[str, str]:

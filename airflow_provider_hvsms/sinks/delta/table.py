@@ -15,7 +15,7 @@ from airflow_provider_hvsms.sinks.delta.packages import Packages
 from airflow_provider_hvsms.sinks.delta.partition import Partition, hour_of
 from airflow_provider_hvsms.sinks.delta.record_batches import arrow_type
 from airflow_provider_hvsms.sinks.delta.schema_check import check_table, missing_columns
-from airflow_provider_hvsms.sinks.delta.storage_options import Location, locate
+from airflow_provider_hvsms.sinks.delta.storage_options import Location, locate, only_given_credentials
 from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Layout
 
 
@@ -102,7 +102,7 @@ class Table:
     def _create(self, adds: Sequence[Any], properties: Any) -> None:
         location, delta = self._locate(), self._packages.delta
         lost = False
-        with self._errors():
+        with self._errors(), only_given_credentials(location):
             try:
                 delta.transaction.create_table_with_add_actions(
                     location.uri,
@@ -138,7 +138,8 @@ class Table:
         delta = self._packages.delta
         with self._errors():
             try:
-                table = delta.DeltaTable(location.uri, storage_options=dict(location.options))
+                with only_given_credentials(location):
+                    table = delta.DeltaTable(location.uri, storage_options=dict(location.options))
             except delta.exceptions.TableNotFoundError:
                 return None
             check_table(table, self._folder.name, self._layout, self._partition, self._packages.arrow)

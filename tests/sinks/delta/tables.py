@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 from airflow.providers.common.compat.sdk import ObjectStoragePath
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
 from airflow_provider_hvsms.sinks.delta.sink import open_delta
@@ -40,9 +40,18 @@ def exists(path: ObjectStoragePath) -> bool:
         return False
 
 
+def all_rows(found: DeltaTable) -> pa.Table:
+    """All rows of a table.
+
+    Not `to_pyarrow_table`, whose threads often abort the process when it ends.
+    """
+    rows = QueryBuilder().register("found", found).execute("SELECT * FROM found").read_all()
+    return pa.table(rows).cast(pa.schema(found.schema().to_arrow()))
+
+
 def contents(path: ObjectStoragePath, *columns: str) -> list[tuple[Any, ...]]:
     """The values of some columns in all rows, in order."""
-    found = table(path).to_pyarrow_table(columns=list(columns))
+    found = all_rows(table(path))
     return sorted(zip(*(found.column(name).to_pylist() for name in columns), strict=True), key=str)
 
 

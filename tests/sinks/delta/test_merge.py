@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_hvsms.api.records import Batch, OptOut, StatusTotals
 from airflow_provider_hvsms.sinks.schema import BATCHES, MESSAGES, OPT_OUTS, STATUSES, Changes, status_rows
-from tests.sinks.delta.tables import contents, data_files, load, table
+from tests.sinks.delta.tables import all_rows, contents, data_files, load, table
 from tests.sinks.files.sample_rows import LOADED_AT, NOON, row, rows
 
 LATER = NOON + timedelta(hours=30)
@@ -21,7 +21,7 @@ LATER = NOON + timedelta(hours=30)
 
 def test_every_column_is_read_back(any_folder: ObjectStoragePath) -> None:
     load(any_folder, [row(1, text="Hello", error_code="SMS-CAR-104", batch_id="b1")])
-    [found] = table(any_folder).to_pyarrow_table().to_pylist()
+    [found] = all_rows(table(any_folder)).to_pylist()
     assert found == {
         "id": "1",
         "batch_id": "b1",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +18,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from s3fs import S3FileSystem
 
 from airflow_provider_hvsms.api.errors import InvalidSettings, UnusableFolder
+from airflow_provider_hvsms.sinks.delta.folder import DeltaFolder
+from airflow_provider_hvsms.sinks.delta.packages import import_packages
+from airflow_provider_hvsms.sinks.delta.partition import Partition
 from airflow_provider_hvsms.sinks.delta.storage_options import Location, locate
+from airflow_provider_hvsms.sinks.delta.table import Table
+from airflow_provider_hvsms.sinks.schema import MESSAGES
 from tests.sinks.files.folders import attach
 
 
@@ -79,6 +88,41 @@ def test_credentials_that_the_session_resolves_are_passed_with_their_token() -> 
     assert found["aws_access_key_id"] == "key"
     assert found["aws_secret_access_key"] == "secret"
     assert found["aws_session_token"] == "token"
+
+
+def test_a_token_of_the_environment_is_not_sent_beside_the_keys_of_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of the worker")
+    with recording_server() as (url, tokens):
+        fs = S3FileSystem(key="key", secret="secret", endpoint_url=url, skip_instance_cache=True)
+        table = Table(DeltaFolder(attached("s3", fs) / "messages"), MESSAGES, Partition.of(MESSAGES), import_packages())
+        with pytest.raises(UnusableFolder):
+            table.read()
+    assert tokens
+    assert set(tokens) == {None}
+    assert os.environ["AWS_SESSION_TOKEN"] == "of the worker"
+
+
+@contextmanager
+def recording_server() -> Iterator[tuple[str, list[str | None]]]:
+    """A server that denies everything; its URL, and the session token of each request."""
+    tokens: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            tokens.append(self.headers.get("x-amz-security-token"))
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+            """Keep the output of the tests free of requests."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", tokens
+        server.shutdown()
 
 
 def test_options_are_not_shown() -> None:
