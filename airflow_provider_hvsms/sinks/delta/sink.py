@@ -64,13 +64,9 @@ def open_delta(
     """
     if not isinstance(rows_per_part, int) or rows_per_part < 1:
         raise InvalidRequest(f"rows_per_part is {rows_per_part!r}; it must be a whole number, at least 1.")
-    packages = import_packages()
-    codec = Parquet(compression).compression
-    targets = {layout: path, **({REJECTS: path.parent / f"{path.name}_rejects"} if with_rejects else {})}
-    loads = [
-        TableLoad(DeltaFolder(folder), one, packages, compression=codec, rows_per_file=rows_per_part)
-        for one, folder in targets.items()
-    ]
+    packages, codec = import_packages(), Parquet(compression).compression
+    targets = [(path, layout), (path.parent / f"{path.name}_rejects", REJECTS)][: 1 + with_rejects]
+    loads = [TableLoad(DeltaFolder(at), of, packages, codec, rows_per_part) for at, of in targets]
     try:
         for load in loads:
             load.check()
@@ -115,7 +111,7 @@ class TableLoad:
     """
 
     def __init__(
-        self, folder: DeltaFolder, layout: Layout[Any], packages: Packages, *, compression: str, rows_per_file: int
+        self, folder: DeltaFolder, layout: Layout[Any], packages: Packages, compression: str, rows_per_file: int
     ) -> None:
         self._folder = folder
         self._layout = layout
