@@ -48,11 +48,9 @@ def open_delta(
             sink.add(rows, [])
             sink.finish({"rows": len(rows)})
 
-    The packages, the folder and an existing table are checked before the block is entered. A block that is left without
-    `finish` changes nothing.
+    Packages, folder and table are checked before the block is entered. Left without `finish`, it changes nothing.
 
-    :param path: the folder of the table, which is created if it is missing. Columns of your own are left alone, and
-        columns of ours that it lacks are added.
+    :param path: the folder of the table, which is created if it is missing.
     :param compression: a codec of pyarrow, or `none`; `snappy` by default.
     :param rows_per_part: the maximum of rows in a new data file.
     :param with_rejects: keep a second table, `<path>_rejects`, for records that could not be read.
