@@ -12,6 +12,9 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow_provider_hvsms.api.errors import InvalidRequest, InvalidSettings
 from airflow_provider_hvsms.api.filters import check_choice, check_id
 from airflow_provider_hvsms.api.window import Window
+from airflow_provider_hvsms.sinks.delta.folder import check_no_table
+from airflow_provider_hvsms.sinks.delta.partition import check_partition_by
+from airflow_provider_hvsms.sinks.delta.sink import open_delta
 from airflow_provider_hvsms.sinks.files.partitioned_sink import open_partitions
 from airflow_provider_hvsms.sinks.files.partitions import PartitionBy, check_partitioned
 from airflow_provider_hvsms.sinks.files.registry import FORMATS
@@ -23,6 +26,9 @@ from airflow_provider_hvsms.sinks.warehouses.sink import open_warehouse_table
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
 from airflow_provider_hvsms.utils.values import is_known
+
+DELTA = "delta"
+"""The format whose folder is one table for all windows."""
 
 
 class Target(ArgumentGroup, Protocol):
@@ -98,15 +104,21 @@ class FolderTarget:
     Columns are those of the tables, times are UTC. With `on_invalid="quarantine"`, records that cannot be read go to
     `_rejects.jsonl` beside the parts.
 
+    With format `delta`, the folder is one Delta table for all windows: each load merges its rows by key in one commit,
+    by the rules of a table, and returns how many it inserted, updated and left unchanged. Rejects go to a second table,
+    `<path>_rejects`.
+
     :param path: the folder, such as `s3://warehouse@lake/messages/{{ data_interval_start | ds }}`; what precedes the
         `@` is the Airflow connection.
-    :param format: `jsonl` (JSON Lines), `csv`, or `parquet`, which needs the extra `parquet`.
+    :param format: `jsonl` (JSON Lines), `csv`, `parquet`, which needs the extra `parquet`, or `delta`, which needs the
+        extra `delta`.
     :param compression: `gzip` or `none` for jsonl (default gzip) and csv (default none); a codec of pyarrow for parquet
-        (default snappy).
-    :param rows_per_part: maximum rows of a part; 100,000 by default, about 10 MB of gzip JSON Lines.
+        and delta (default snappy).
+    :param rows_per_part: maximum rows of a part, or of a new data file of a Delta table; 100,000 by default, about
+        10 MB of gzip JSON Lines.
     :param partition_by: `day`, `month` or `hour` of `creation_time` in UTC: a folder for each, such as
         `creation_day=2026-11-02`, which a load replaces as a whole, so that the window must cover it as a whole. For
-        messages and batches. `None` (default): no such folders.
+        messages and batches. `None` (default): no such folders. A Delta table is always partitioned by day.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("path", "format", "compression", "partition_by")
@@ -122,7 +134,7 @@ class FolderTarget:
         if is_known(self.path):
             check_id("path", str(self.path))
         if is_known(self.format):
-            check_choice("format", self.format, FORMATS)
+            check_choice("format", self.format, (*FORMATS, DELTA))
         if is_known(self.partition_by):
             check_choice("partition_by", self.partition_by, (None, *get_args(PartitionBy)))
 
@@ -133,6 +145,9 @@ class FolderTarget:
         :raises InvalidRequest: they cannot.
         """
         if self.partition_by is None or not is_known(self.partition_by):
+            return
+        if self.format == DELTA:
+            check_partition_by(self.partition_by, layout)
             return
         check_partitioned(layout)
         if of_one_batch:
@@ -146,11 +161,11 @@ class FolderTarget:
         self.check_known()
         self.check_records(layout, of_one_batch=window is None)
         folder = self._folder()
-        files: dict[str, Any] = {
-            "format": self.format,
-            "compression": self.compression,
-            "rows_per_part": self.rows_per_part,
-        }
+        files: dict[str, Any] = {"compression": self.compression, "rows_per_part": self.rows_per_part}
+        if self.format == DELTA:
+            return open_delta(folder, layout, with_rejects=with_rejects, **files)
+        check_no_table(folder, self.format)
+        files["format"] = self.format
         if window is None or self.partition_by is None:
             return open_files(folder, layout, **files)
         return open_partitions(folder, layout, window=window, partition_by=self.partition_by, **files)

@@ -10,13 +10,14 @@ from datetime import datetime
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
+forkserver = multiprocessing.get_context("forkserver")
+forkserver.set_forkserver_preload(
     [
         "airflow.providers.postgres.hooks.postgres",
         "airflow.providers.sqlite.hooks.sqlite",
         "airflow_provider_hvsms.transfers.hvsms_to_object_storage",
         "airflow_provider_hvsms.transfers.hvsms_to_sql",
+        "tests.sinks.delta.processes",
         "tests.transfers.processes",
     ]
 )
@@ -25,7 +26,7 @@ _context.set_forkserver_preload(
 def start(operators: Mapping[str, Mapping[str, Any]], interval: tuple[datetime, datetime]) -> BaseProcess:
     """Begin to run operators, given as import paths and arguments, one after the other for a data interval."""
     connections = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW")}
-    process = _context.Process(target=_run, args=(dict(operators), interval, connections))
+    process = forkserver.Process(target=_run, args=(dict(operators), interval, connections))
     process.start()
     return process
 
