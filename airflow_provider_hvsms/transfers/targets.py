@@ -63,7 +63,9 @@ class TableTarget:
 
     def open(self, layout: Layout[Any], *, with_rejects: bool) -> AbstractContextManager[Sink]:
         self.check_known()
-        return open_table(self._hook(), self.table, layout, with_rejects=with_rejects)
+        return open_table(
+            self._hook(), self.table, layout, with_rejects=with_rejects, on_schema_change=self.on_schema_change
+        )
 
     def _hook(self) -> DbApiHook:
         with explain_missing_connection(self.sql_conn_id):

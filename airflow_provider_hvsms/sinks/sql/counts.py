@@ -1,0 +1,40 @@
+"""How many rows and records are in a staging table, and how many of them a target has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_hvsms.sinks.schema import Layout
+
+
+def count_rows(connection: sa.engine.Connection, table: sa.Table) -> int:
+    return _count(connection, sa.select(sa.func.count()).select_from(table))
+
+
+def count_distinct(connection: sa.engine.Connection, key: Sequence[sa.ColumnElement[Any]]) -> int:
+    """The number of different keys in a table.
+
+    :param key: expressions of the table's columns that make the key.
+    """
+    if len(key) == 1:
+        return _count(connection, sa.select(sa.func.count(sa.distinct(key[0]))))
+    different = sa.select(*(column.label(f"key{number}") for number, column in enumerate(key))).distinct().subquery()
+    return _count(connection, sa.select(sa.func.count()).select_from(different))
+
+
+def count_existing(connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> int:
+    """The number of staged rows, one for each record, whose record the target has."""
+    exists = sa.exists().where(has_same_key(target, stage, layout))
+    return _count(connection, sa.select(sa.func.count()).select_from(stage).where(exists))
+
+
+def has_same_key(target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> sa.ColumnElement[bool]:
+    """Whether a row of the target and a staged one belong to the same record."""
+    return sa.and_(*(target.c[name] == stage.c[name] for name in layout.key))
+
+
+def _count(connection: sa.engine.Connection, query: sa.sql.Select[Any]) -> int:
+    return int(connection.execute(query).scalar_one())
