@@ -104,7 +104,7 @@ class DuckDbDatabase(UpsertDatabase):
             name: _FAMILIES.get(data_type.partition("(")[0], TypeFamily.OTHER) for name, data_type in types.items()
         }
         for column in table.columns:
-            if type_of(column) is ColumnType.DECIMAL and _rounds(types[column.name]):
+            if type_of(column) is ColumnType.DECIMAL and _rounds(types.get(column.name, "")):
                 families[column.name] = TypeFamily.ROUNDED_NUMBER
         return families
 

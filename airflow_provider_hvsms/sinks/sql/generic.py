@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from airflow_provider_hvsms.sinks.sql.counts import count_rows, has_same_key
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn
 from airflow_provider_hvsms.sinks.sql.merge import is_older, is_unchanged, staged_rows
+from airflow_provider_hvsms.sinks.sql.schema_change import add_columns
 from airflow_provider_hvsms.sinks.sql.sql_types import PLAIN_SQL, TypeFamily
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ class GenericDatabase(Database):
         self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]
     ) -> None:
         capability_check.check_capabilities(self, connection, target, stage, layout)
+
+    @contextmanager
+    def extended(self, connection: sa.engine.Connection, target: sa.Table, names: Sequence[str]) -> Iterator[None]:
+        """Where a rollback does not remove an added column, it stays: empty, and there for the next load."""
+        found = self.columns(connection, target) if names else {}
+        add_columns(connection, target, [name for name in names if name not in found])
+        yield
 
     def try_merge(
         self,

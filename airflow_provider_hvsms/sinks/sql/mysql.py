@@ -116,6 +116,7 @@ class MySqlDatabase(Database):
         finally:
             connection.rollback()
             copy.drop(connection)
+            connection.commit()
 
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         with driver_cursor(connection) as cursor:

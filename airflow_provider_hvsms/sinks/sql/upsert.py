@@ -49,14 +49,12 @@ class UpsertDatabase(Database):
         insert = self._insert(target).from_select(layout.names, self._staged_rows(stage, layout))
         values = merged_values(insert.excluded, target, layout)
         changed = [value.is_distinct_from(target.c[name]) for name, value in values.items()]
-        result = connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=list(layout.key),
-                set_={**values, LOADED_AT.name: insert.excluded[LOADED_AT.name]},
-                where=sa.or_(*changed),
-            )
+        upsert = insert.on_conflict_do_update(
+            index_elements=list(layout.key),
+            set_={**values, LOADED_AT.name: insert.excluded[LOADED_AT.name]},
+            where=sa.or_(*changed),
         )
-        return self._affected_rows(result)
+        return self._affected_rows(connection.execute(upsert.execution_options(preserve_rowcount=True)))
 
     def _insert(self, target: sa.Table) -> Any:
         """SQLAlchemy's insert construct of the dialect, which has `on_conflict_do_update`."""
