@@ -135,13 +135,19 @@ def _describe(table: str, error: BaseException | None) -> str:
 
 
 def _advice(error: DBAPIError) -> str:
-    if not _OUT_OF_RANGE.search(str(error.orig)):
+    message = str(error.orig)
+    if _NO_PARTITION.search(message):
+        return " Create the partition, or one for all other rows, and run the load again."
+    if not _OUT_OF_RANGE.search(message):
         return ""
     return (
         " A number is too large for its column: `cost` must be NUMERIC(18, 6), and is NUMERIC(12, 6) in tables that an "
         "earlier version created. Change the column's type and run the load again."
     )
 
+
+_NO_PARTITION = re.compile("no partition", re.IGNORECASE)
+"""In the messages of databases about a row for which a partitioned table has no place."""
 
 _OUT_OF_RANGE = re.compile("out of range|numeric field overflow", re.IGNORECASE)
 """In the messages of databases about a number that a column cannot hold."""

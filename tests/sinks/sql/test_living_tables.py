@@ -65,7 +65,6 @@ def test_generic_database_keeps_the_columns_of_the_user(sqlite_warehouse: Wareho
 @pytest.mark.parametrize("name", ["sqlite", "postgres", "duckdb", "mysql"])
 def test_generated_columns_of_the_user_follow_the_row(request: pytest.FixtureRequest, name: str) -> None:
     warehouse: Warehouse = request.getfixturevalue(f"{name}_warehouse")
-    table("template").load([])
     columns = {
         "sqlite": "id TEXT PRIMARY KEY, message_status TEXT, shout TEXT AS (upper(message_status)) STORED NOT NULL",
         "postgres": "id TEXT PRIMARY KEY, message_status TEXT, "
@@ -89,20 +88,18 @@ def test_trigger_of_the_user_fills_a_column(request: pytest.FixtureRequest, name
         warehouse.run(statement)
     table().load([rows(message(1))])
     table().load([rows(LATER, message(2))])
-    assert warehouse.query("SELECT id, note FROM messages ORDER BY id") == [("1", "by trigger"), ("2", "by trigger")]
+    assert warehouse.query("SELECT id, note FROM messages ORDER BY id") == [("1", "set"), ("2", "set")]
 
 
 TRIGGERS = {
     "sqlite": [
-        "CREATE TRIGGER fill AFTER INSERT ON messages BEGIN "
-        "UPDATE messages SET note = 'by trigger' WHERE id = new.id; END"
+        "CREATE TRIGGER fill AFTER INSERT ON messages BEGIN UPDATE messages SET note = 'set' WHERE id = new.id; END"
     ],
     "postgres": [
-        "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN NEW.note := 'by trigger'; RETURN NEW; END $$",
+        "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := 'set'; RETURN NEW; END $$",
         "CREATE TRIGGER fill BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION fill()",
     ],
-    "mysql": ["CREATE TRIGGER fill BEFORE INSERT ON messages FOR EACH ROW SET NEW.note = 'by trigger'"],
+    "mysql": ["CREATE TRIGGER fill BEFORE INSERT ON messages FOR EACH ROW SET NEW.note = 'set'"],
 }
 
 
