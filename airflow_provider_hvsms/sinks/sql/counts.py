@@ -1,4 +1,4 @@
-"""How many rows and records are in a staging table, and how many of them a target has."""
+"""How many rows there are, and how many a statement changes."""
 
 from __future__ import annotations
 
@@ -29,6 +29,24 @@ def count_existing(connection: sa.engine.Connection, target: sa.Table, stage: sa
     """The number of staged rows, one for each record, whose record the target has."""
     exists = sa.exists().where(has_same_key(target, stage, layout))
     return _count(connection, sa.select(sa.func.count()).select_from(stage).where(exists))
+
+
+def count_affected(connection: sa.engine.Connection, statement: sa.sql.Executable) -> int:
+    """Execute a statement that changes rows, and return how many the driver says that it changed.
+
+    It is read before SQLAlchemy closes the cursor, with which some drivers forget it.
+    """
+    counted: list[int] = []
+
+    def read(_: Any, cursor: Any, *__: Any) -> None:
+        counted.append(cursor.rowcount)
+
+    sa.event.listen(connection, "after_cursor_execute", read)
+    try:
+        connection.execute(statement)
+    finally:
+        sa.event.remove(connection, "after_cursor_execute", read)
+    return counted[-1]
 
 
 def has_same_key(target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> sa.ColumnElement[bool]:

@@ -55,6 +55,12 @@ class _Session:
 
 
 class _Cursor(_Session):
+    @property
+    def rowcount(self) -> int:
+        """Of a statement that changes rows, which DuckDB answers with a row that holds the number."""
+        [affected] = self._connection.fetchone() or [-1]
+        return int(affected)
+
     def close(self) -> None:
         """The connection stays open."""
 
@@ -122,11 +128,6 @@ class DuckDbDatabase(UpsertDatabase):
 
     def _insert(self, target: sa.Table) -> Any:
         return postgresql.insert(target)
-
-    def _affected_rows(self, result: Any) -> int:
-        # DuckDB returns the number as a row, which SQLAlchemy does not expect of an insert and so leaves unread.
-        [affected] = result.connection.connection.cursor().fetchone()
-        return int(affected)
 
 
 def _rounds(data_type: str) -> bool:

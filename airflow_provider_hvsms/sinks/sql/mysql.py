@@ -19,7 +19,7 @@ from airflow_provider_hvsms.sinks.sql.bulk_insert import (
     format_timestamps,
     insert_statement,
 )
-from airflow_provider_hvsms.sinks.sql.counts import count_existing, count_rows
+from airflow_provider_hvsms.sinks.sql.counts import count_affected, count_existing, count_rows
 from airflow_provider_hvsms.sinks.sql.dialect import MAX_LOCK_WAIT, Database, NameLimit
 from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn
 from airflow_provider_hvsms.sinks.sql.keys import usable_keys
@@ -222,15 +222,14 @@ class MySqlDatabase(Database):
         loaded_at = sa.case((changed, insert.inserted[LOADED_AT.name]), else_=target.c[LOADED_AT.name])
         # Each assignment sees the results of those before it, so the version that all of them read comes last.
         others = sorted(values.items(), key=lambda item: item[0] == layout.version)
-        connection.execute(insert.on_duplicate_key_update([(LOADED_AT.name, loaded_at), *others]))
-        return _affected_rows(connection)
+        return count_affected(connection, insert.on_duplicate_key_update([(LOADED_AT.name, loaded_at), *others]))
 
     def _counts_unchanged_rows(self, connection: sa.engine.Connection, stage: sa.Table) -> bool:
         """Whether the connection has the flag `FOUND_ROWS`, with which updates count rows that they do not change."""
         number = stage.c[SEQUENCE]
         one = sa.select(sa.func.min(number)).select_from(stage)
-        connection.execute(sa.update(stage).where(number == connection.scalar(one)).values({SEQUENCE: number}))
-        return _affected_rows(connection) > 0
+        update = sa.update(stage).where(number == connection.scalar(one)).values({SEQUENCE: number})
+        return count_affected(connection, update) > 0
 
     def _remove_superseded(self, connection: sa.engine.Connection, stage: sa.Table, layout: Layout[Any]) -> None:
         # A statement of MySQL can refer to a temporary table only once.
@@ -248,11 +247,6 @@ _PERMANENT = frozenset(
 """Errors about privileges, names, types, values, keys and partitions. Any other may pass."""
 
 _CONVERSIONS = {ColumnType.TIMESTAMP: format_timestamps}
-
-
-def _affected_rows(connection: sa.engine.Connection) -> int:
-    """Of the last statement, for any driver: some forget it when SQLAlchemy closes the cursor."""
-    return int(connection.execute(sa.select(sa.func.row_count())).scalar_one())
 
 
 def _catalog(name: str, *columns: str) -> Any:

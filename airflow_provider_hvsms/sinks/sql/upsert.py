@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_hvsms.sinks.schema import LOADED_AT, Layout
+from airflow_provider_hvsms.sinks.sql.counts import count_affected
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn
 from airflow_provider_hvsms.sinks.sql.keys import usable_keys
@@ -54,7 +55,7 @@ class UpsertDatabase(Database):
             set_={**values, LOADED_AT.name: insert.excluded[LOADED_AT.name]},
             where=sa.or_(*changed),
         )
-        return self._affected_rows(connection.execute(upsert.execution_options(preserve_rowcount=True)))
+        return count_affected(connection, upsert)
 
     def _insert(self, target: sa.Table) -> Any:
         """SQLAlchemy's insert construct of the dialect, which has `on_conflict_do_update`."""
@@ -62,7 +63,3 @@ class UpsertDatabase(Database):
 
     def _staged_rows(self, stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
         return staged_rows(stage, layout)
-
-    def _affected_rows(self, result: Any) -> int:
-        """How many rows an insert of this database has inserted or updated."""
-        return int(result.rowcount)
