@@ -20,6 +20,10 @@ def changes(inserted: int, updated: int, unchanged: int) -> Changes:
     return Changes(inserted=inserted, updated=updated, unchanged=unchanged)
 
 
+FOUND_ROWS = 2
+"""A flag of MySQL's protocol, with which unchanged rows count as affected."""
+
+
 def later(number: int) -> Any:
     return message(number, message_status="Delivered", last_modified_time=NOON + timedelta(days=3))
 
@@ -104,11 +108,10 @@ def test_counts_do_not_depend_on_the_driver_of_mysql(mysql_warehouse: Warehouse)
 
 def test_counts_of_mysql_do_not_depend_on_the_flag_found_rows(mysql_warehouse: Warehouse) -> None:
     from airflow.providers.mysql.hooks.mysql import MySqlHook
-    from MySQLdb.constants import CLIENT
 
     class FoundRowsHook(MySqlHook):
         def _get_conn_config_mysql_client(self, conn: Any) -> Any:
-            return {**super()._get_conn_config_mysql_client(conn), "client_flag": CLIENT.FOUND_ROWS}
+            return {**super()._get_conn_config_mysql_client(conn), "client_flag": FOUND_ROWS}
 
     messages = Table(FoundRowsHook(mysql_conn_id="warehouse"))
     messages.load([rows(message(1), message(2), message(3))])
