@@ -1,7 +1,7 @@
 """Prints how fast messages are loaded into databases, and in how much memory, against the floor and other ways.
 
 Run it as `python tests/benchmarks/load.py`; it starts a store and databases of its own and takes about a quarter of an
-hour, with `--messages 30000` about four minutes. It needs `dlt[postgres,duckdb,sqlalchemy]`, the extra `test-mysql`,
+hour, with `--messages 30000` about four minutes. It needs `dlt[postgres,duckdb]`, the extra `test-mysql`,
 MariaDB's server and the DuckDB provider.
 
 Each load is a process of its own, and so is the store, whose pages lie ready. Timed is what lies between opening the
