@@ -14,15 +14,19 @@ def count_rows(connection: sa.engine.Connection, table: sa.Table) -> int:
     return _count(connection, sa.select(sa.func.count()).select_from(table))
 
 
-def count_distinct(connection: sa.engine.Connection, key: Sequence[sa.ColumnElement[Any]]) -> int:
-    """The number of different keys in a table.
+def count_rows_and_keys(
+    connection: sa.engine.Connection, table: sa.Table, key: Sequence[sa.ColumnElement[Any]]
+) -> tuple[int, int]:
+    """The number of rows, and of different keys among them.
 
     :param key: expressions of the table's columns that make the key.
     """
     if len(key) == 1:
-        return _count(connection, sa.select(sa.func.count(sa.distinct(key[0]))))
+        both = sa.select(sa.func.count(), sa.func.count(sa.distinct(key[0]))).select_from(table)
+        rows, keys = connection.execute(both).one()
+        return int(rows), int(keys)
     different = sa.select(*(column.label(f"key{number}") for number, column in enumerate(key))).distinct().subquery()
-    return _count(connection, sa.select(sa.func.count()).select_from(different))
+    return count_rows(connection, table), _count(connection, sa.select(sa.func.count()).select_from(different))
 
 
 def count_existing(connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> int:

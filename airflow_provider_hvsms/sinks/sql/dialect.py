@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, NotSupportedError, Programming
 
 from airflow_provider_hvsms.api.errors import CommitUnknown
 from airflow_provider_hvsms.sinks.schema import Changes, ColumnType, Layout, Row
-from airflow_provider_hvsms.sinks.sql.counts import count_distinct, count_existing, count_rows
+from airflow_provider_hvsms.sinks.sql.counts import count_existing, count_rows_and_keys
 from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn, inspect_columns
 from airflow_provider_hvsms.sinks.sql.merge import staged_rows
 from airflow_provider_hvsms.sinks.sql.schema_change import add_columns
@@ -234,7 +234,7 @@ class Database:
     def count_records(self, connection: sa.engine.Connection, stage: sa.Table, layout: Layout[Any]) -> int:
         """Leave one staged row for each record, which can be read twice because pages shift, and count them."""
         key = [self._sort_key(stage.c[name]) for name in layout.key]
-        rows, records = count_rows(connection, stage), count_distinct(connection, key)
+        rows, records = count_rows_and_keys(connection, stage, key)
         if records < rows:
             self._remove_superseded(connection, stage, layout)
         return records
