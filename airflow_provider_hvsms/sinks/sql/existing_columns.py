@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,11 +32,19 @@ def inspect_columns(connection: sa.engine.Connection, table: sa.Table) -> dict[s
     if not inspector.has_table(table.name, schema=table.schema):
         return {}
     columns: list[Any] = inspector.get_columns(table.name, schema=table.schema)
-    return {column["name"]: ExistingColumn(bool(column["nullable"]), _is_filled(column)) for column in columns}
+    row_numbers = _row_numbers(columns)
+    return {
+        column["name"]: ExistingColumn(bool(column["nullable"]), _is_filled(column) or column["name"] in row_numbers)
+        for column in columns
+    }
 
 
 def _is_filled(column: Mapping[str, Any]) -> bool:
     has_value = column.get("default") is not None or "computed" in column or "identity" in column
-    # SQLite's are `auto` for every column; one that is an INTEGER PRIMARY KEY numbers its rows.
-    numbers_rows = column.get("primary_key") == 1 and isinstance(column["type"], sa.Integer)
-    return has_value or column.get("autoincrement") is True or numbers_rows
+    return has_value or column.get("autoincrement") is True
+
+
+def _row_numbers(columns: Sequence[Mapping[str, Any]]) -> list[str]:
+    """SQLite's `INTEGER PRIMARY KEY`, which numbers the rows although nothing but its type says so."""
+    key = [column for column in columns if column.get("primary_key")]
+    return [column["name"] for column in key if len(key) == 1 and isinstance(column["type"], sa.Integer)]

@@ -75,8 +75,8 @@ class Target:
         :return: whether it exists.
         """
         columns = self._database.columns(self._connection, self.table)
+        self._lacking = [name for name in self._layout.names if name not in columns] if columns else []
         if columns and columns != self._columns:
-            self._lacking = [name for name in self._layout.names if name not in columns]
             self._check_columns(columns)
             self._check_types()
             key = self._database.find_key(self._connection, self.table, self._layout, columns)
