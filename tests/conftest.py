@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib.util
 import json
 import logging
@@ -11,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,13 +31,11 @@ import time_machine  # noqa: E402
 from airflow_provider_hvsms.api import client  # noqa: E402
 from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
 from tests.support.clock import ManualClock  # noqa: E402
+from tests.support.mariadb import SYSTEM_PATH, mariadb_url, running_mariadb  # noqa: E402
 
 if "HVSMS_TEST_NOW" in os.environ:
     # The tests pass at any hour: HVSMS_TEST_NOW (ISO 8601) sets another one, for this process only.
     time_machine.travel(datetime.fromisoformat(os.environ["HVSMS_TEST_NOW"]), tick=True).start()
-
-SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-"""Where the servers of the system's packages are."""
 
 
 class Warehouse:
@@ -159,44 +155,8 @@ def mysql_server() -> Iterator[str]:
     if not shutil.which("mariadbd", path=SYSTEM_PATH):
         pytest.skip("no MariaDB is installed (mariadb-server), and HVSMS_TEST_MYSQL names no MySQL server")
     with tempfile.TemporaryDirectory(prefix="hvsms-mariadb-") as folder:
-        yield from _mariadb(Path(folder))
-
-
-def _mariadb(folder: Path) -> Iterator[str]:
-    user = [f"--user={getpass.getuser()}"]
-    install = ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]
-    environment = {**os.environ, "PATH": SYSTEM_PATH}
-    # A server that starts removes the temporary tables that it finds, also those of another one.
-    data = [f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
-    subprocess.run([*install, *data, *user], env=environment, check=True, capture_output=True)
-    # A free port could be another process's by the time that the server takes it.
-    socket = folder / "socket"
-    options = ["--skip-networking", f"--socket={socket}"]
-    server = subprocess.Popen(
-        ["mariadbd", "--no-defaults", *data, *options, *user],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"mysql://root:@localhost/?unix_socket={socket}"
-    try:
-        _wait_until_it_answers(sa.create_engine(url))
-        yield url
-    finally:
-        server.kill()
-        server.wait()
-
-
-def _wait_until_it_answers(engine: sa.engine.Engine) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            engine.connect().close()
-        except sa.exc.OperationalError:
-            assert time.monotonic() < deadline, "MariaDB did not start"
-            time.sleep(0.1)
-        else:
-            break
+        with running_mariadb(Path(folder)) as socket:
+            yield mariadb_url(socket)
 
 
 @pytest.fixture

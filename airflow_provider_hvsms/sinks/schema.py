@@ -64,12 +64,14 @@ class Layout(Generic[RecordT]):
     :param key: the columns that identify a record.
     :param version: the column that orders the states of one record; `None` if the resource has none.
     :param kept: columns that keep their value when a newer state has null.
+    :param immutable: columns, besides those of the key, that have the same value in all states of a record.
     """
 
     record_columns: tuple[Column, ...]
     key: tuple[str, ...]
     version: str | None = None
     kept: frozenset[str] = frozenset()
+    immutable: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -141,6 +143,7 @@ MESSAGES: Layout[Message] = Layout(
     key=("id",),
     version="last_modified_time",
     kept=frozenset({"text"}),
+    immutable=frozenset({"creation_time", "direction"}),
 )
 
 BATCHES: Layout[Batch] = Layout(
@@ -158,6 +161,7 @@ BATCHES: Layout[Batch] = Layout(
     ),
     key=("id",),
     version="last_modified_time",
+    immutable=frozenset({"creation_time"}),
 )
 
 

@@ -75,11 +75,10 @@ class TableTarget:
     def open(self, layout: Layout[Any], *, window: Window | None, with_rejects: bool) -> AbstractContextManager[Sink]:
         self.check_known()
         hook = self._hook()
+        options: dict[str, Any] = {"with_rejects": with_rejects, "on_schema_change": self.on_schema_change}
         if warehouse := find_warehouse(hook):
-            return open_warehouse_table(
-                warehouse, self.table, layout, with_rejects=with_rejects, on_schema_change=self.on_schema_change
-            )
-        return open_table(self._checked(hook), self.table, layout, with_rejects=with_rejects)
+            return open_warehouse_table(warehouse, self.table, layout, **options)
+        return open_table(self._checked(hook), self.table, layout, **options)
 
     def _hook(self) -> Any:
         with explain_missing_connection(self.sql_conn_id):

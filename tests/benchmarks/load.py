@@ -1,7 +1,8 @@
 """Prints how fast messages are loaded into databases, and in how much memory, against the floor and other ways.
 
 Run it as `python tests/benchmarks/load.py`; it starts a store and databases of its own and takes about a quarter of an
-hour, with `--messages 30000` about four minutes. It needs `dlt[postgres,duckdb]` and the DuckDB provider.
+hour, with `--messages 30000` about four minutes. It needs `dlt[postgres,duckdb]`, the extra `test-mysql`,
+MariaDB's server and the DuckDB provider.
 
 Each load is a process of its own, and so is the store, whose pages lie ready. Timed is what lies between opening the
 database and logging in, and the last commit; imports are not. Of several runs the fastest counts. The floor is the
@@ -31,6 +32,7 @@ WAYS = {
     "postgresql": ("floor", "operator", "insert_rows", "dlt", "flat_dlt"),
     "sqlite": ("floor", "operator", "insert_rows", "dlt"),
     "duckdb": ("floor", "operator", "dlt"),
+    "mysql": ("floor", "operator", "insert_rows", "dlt"),
 }
 REMARKS = {
     "duckdb": "`insert_rows(replace=True)` is not supported: its `REPLACE INTO` is not DuckDB's.",
@@ -40,12 +42,14 @@ MAX_MESSAGES = {
     ("postgresql", "flat_dlt"): 100_000,
     ("sqlite", "dlt"): 100_000,
     ("duckdb", "dlt"): 30_000,
+    ("mysql", "dlt"): 30_000,
 }
 """More would take many minutes, and into DuckDB gigabytes of memory; compared are rows a second."""
 NEEDED = {
     "postgresql": {"floor": 0.7, "insert_rows": 10.0, "dlt": 6.0},
     "sqlite": {"floor": 0.6},
     "duckdb": {"floor": 0.6},
+    "mysql": {"floor": 0.6},
 }
 """How many times as fast as these ways the operator must be."""
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import requests
 
 from tests.benchmarks.load_databases import TABLE
-from tests.benchmarks.load_floors import COLUMNS, CREATE_TABLE, FLOORS, first_query, log_in
+from tests.benchmarks.load_floors import COLUMNS, FLOORS, create_table, first_query, log_in
 from tests.benchmarks.load_store import END, PER_PAGE, START
 
 DLT_SCHEMA = "benchmark"
@@ -73,9 +73,10 @@ def insert_rows(job: Job) -> Action:
     from airflow.providers.common.compat.sdk import BaseHook
 
     hook: Any = BaseHook.get_hook("warehouse")
-    hook.run(CREATE_TABLE)
+    hook.run(create_table(job.database))
     options = {"target_fields": list(COLUMNS), "replace": True, "replace_index": "id", "commit_every": 1000}
-    return lambda: hook.insert_rows(TABLE, _rows_by_hand(job.url), **options)
+    rows = map(_without_time_zone, _rows_by_hand(job.url)) if job.database == "mysql" else _rows_by_hand(job.url)
+    return lambda: hook.insert_rows(TABLE, rows, **options)
 
 
 def dlt(job: Job) -> Action:
@@ -98,6 +99,7 @@ def _dlt(job: Job, **hints: int) -> Action:
     destinations = {
         "postgresql": library.destinations.postgres,
         "sqlite": library.destinations.sqlalchemy,
+        "mysql": library.destinations.sqlalchemy,
         "duckdb": library.destinations.duckdb,
     }
     destination = destinations[job.database](credentials=job.database_url)
@@ -156,6 +158,11 @@ def _rows_by_hand(url: str) -> Iterator[tuple[Any, ...]]:
             if "nextPageToken" not in page["paging"]:
                 return
             query["pageToken"] = page["paging"]["nextPageToken"]
+
+
+def _without_time_zone(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """With times that MySQL takes."""
+    return (*row[:9], row[9].replace("Z", ""), row[10].replace("Z", ""), row[11], row[12].replace("+00:00", ""))
 
 
 def _run(job: Job) -> Load:

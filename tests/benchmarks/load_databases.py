@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
+
+from tests.support.mariadb import running_mariadb
 
 TABLE = "messages"
 
@@ -78,7 +81,31 @@ def duckdb(folder: Path) -> Iterator[Opener]:
     yield open_new
 
 
-OPENERS = {"postgresql": postgresql, "sqlite": sqlite, "duckdb": duckdb}
+@contextmanager
+def mysql(folder: Path) -> Iterator[Opener]:
+    driver = importlib.import_module("MySQLdb")
+    with running_mariadb(folder / "mariadb") as socket:
+
+        def run(statement: str) -> Any:
+            with closing(driver.connect(user="root", unix_socket=str(socket))) as server, server.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchone()
+
+        def open_new(name: str) -> Database:
+            run(f"CREATE DATABASE {name}")
+            extra = {"unix_socket": str(socket), "charset": "utf8mb4"}
+            connection = {"conn_type": "mysql", "host": "localhost", "login": "root", "schema": name, "extra": extra}
+            return Database(
+                connection,
+                f"mysql://root:@localhost/{name}?unix_socket={socket}",
+                lambda schema: _only(run(f"SELECT count(*) FROM {schema or name}.{TABLE}")),
+                lambda: run(f"DROP DATABASE {name}"),
+            )
+
+        yield open_new
+
+
+OPENERS = {"postgresql": postgresql, "sqlite": sqlite, "duckdb": duckdb, "mysql": mysql}
 
 
 def _count_in_postgresql(host: str, name: str, schema: str | None) -> int:

@@ -7,6 +7,7 @@ good engineer writes in forty lines for one database.
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -37,7 +38,19 @@ COLUMNS = {
     "loaded_at": "TIMESTAMP WITH TIME ZONE",
 }
 """As the operator makes them."""
-CREATE_TABLE = f"CREATE TABLE {TABLE} ({', '.join(f'{name} {type_}' for name, type_ in COLUMNS.items())})"
+MYSQL_TYPES = {
+    "TEXT PRIMARY KEY": "VARCHAR(180) COLLATE utf8mb4_bin PRIMARY KEY",
+    "TIMESTAMP WITH TIME ZONE": "DATETIME(6)",
+}
+"""In place of the others'."""
+
+
+def create_table(database: str) -> str:
+    """The statement that makes the table."""
+    types = MYSQL_TYPES if database == "mysql" else {}
+    columns = ", ".join(f"{name} {types.get(type_, type_)}" for name, type_ in COLUMNS.items())
+    return f"CREATE TABLE {TABLE} ({columns}){' CHARACTER SET utf8mb4' if database == 'mysql' else ''}"
+
 
 Row = tuple[Any, ...]
 
@@ -88,7 +101,7 @@ def to_postgresql(url: str, connection: dict[str, Any]) -> Callable[[], None]:
 
     where = {"host": connection["host"], "user": connection["login"], "dbname": connection["schema"]}
     with closing(psycopg2.connect(**where)) as database, database, database.cursor() as cursor:
-        cursor.execute(CREATE_TABLE)
+        cursor.execute(create_table("postgresql"))
 
     def load() -> None:
         with closing(psycopg2.connect(**where)) as database, database, database.cursor() as cursor:
@@ -103,7 +116,7 @@ def to_postgresql(url: str, connection: dict[str, Any]) -> Callable[[], None]:
 
 def to_sqlite(url: str, connection: dict[str, Any]) -> Callable[[], None]:
     with closing(sqlite3.connect(connection["host"])) as database:
-        database.execute(CREATE_TABLE)
+        database.execute(create_table("sqlite"))
     places = ", ".join("?" * len(COLUMNS))
 
     def load() -> None:
@@ -119,7 +132,7 @@ def to_duckdb(url: str, connection: dict[str, Any]) -> Callable[[], None]:
     import pyarrow
 
     with duckdb.connect(connection["host"]) as database:
-        database.execute(CREATE_TABLE)
+        database.execute(create_table("duckdb"))
 
     def load() -> None:
         with duckdb.connect(connection["host"]) as database:
@@ -133,7 +146,29 @@ def to_duckdb(url: str, connection: dict[str, Any]) -> Callable[[], None]:
     return load
 
 
-FLOORS = {"postgresql": to_postgresql, "sqlite": to_sqlite, "duckdb": to_duckdb}
+def to_mysql(url: str, connection: dict[str, Any]) -> Callable[[], None]:
+    driver = importlib.import_module("MySQLdb")
+    socket = connection["extra"]["unix_socket"]
+    where = {"user": connection["login"], "db": connection["schema"], "unix_socket": socket, "charset": "utf8mb4"}
+    with closing(driver.connect(**where)) as database, database.cursor() as cursor:
+        cursor.execute(create_table("mysql"))
+    insert = f"INSERT INTO {TABLE} VALUES ({', '.join(['%s'] * len(COLUMNS))})"
+
+    def load() -> None:
+        with closing(driver.connect(**where)) as database, database.cursor() as cursor:
+            for rows in _pages_of_rows(url):
+                cursor.executemany(insert, [_for_mysql(row) for row in rows])
+            database.commit()
+
+    return load
+
+
+def _for_mysql(row: Row) -> Row:
+    """MySQL takes no `Z` as a time zone."""
+    return (*row[:9], row[9].replace("Z", ""), row[10].replace("Z", ""), row[11], row[12].replace("+00:00", ""))
+
+
+FLOORS = {"postgresql": to_postgresql, "sqlite": to_sqlite, "duckdb": to_duckdb, "mysql": to_mysql}
 
 
 def _pages_of_rows(url: str) -> Iterator[list[Row]]:

@@ -32,7 +32,7 @@ def test_a_day_of_5000_messages_is_loaded_exactly_and_twice_with_the_same_result
     )
     query = "SELECT id, direction, from_number, message_status, batch_id FROM hvsms_messages"
     tables = []
-    for _ in range(2):
+    for inserted, unchanged in ((5_000, 0), (0, 5_000)):
         assert run_example("hvsms_daily_messages", end) == "success"
         assert sorted(warehouse.query(query)) == expected
         tables.append(warehouse.query("SELECT * FROM hvsms_messages ORDER BY id"))
@@ -43,6 +43,9 @@ def test_a_day_of_5000_messages_is_loaded_exactly_and_twice_with_the_same_result
             "rows": 5_000,
             "date_from": (end - timedelta(days=2)).isoformat(),
             "date_to": end.isoformat(),
+            "inserted": inserted,
+            "updated": 0,
+            "unchanged": unchanged,
         }
     assert tables[0] == tables[1]
     assert warehouse.query("SELECT sum(count) FROM hvsms_statuses") == [(5_000,)]

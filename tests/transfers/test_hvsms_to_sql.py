@@ -49,14 +49,26 @@ def test_the_summary_holds_counts_and_dates_and_nothing_personal(
         "requests": -(-rows // 100),
         "date_from": start.isoformat(),
         "date_to": end.isoformat(),
+        "inserted": rows,
+        "updated": 0,
+        "unchanged": 0,
     }
 
 
 def test_the_same_interval_again_gives_the_same_table(sandbox: Sandbox, warehouse: Warehouse, context: Any) -> None:
     first = operator().execute(context)
     before = warehouse.query("SELECT * FROM messages ORDER BY id")
-    assert operator().execute(context) == first
+    assert operator().execute(context) == {**first, "inserted": 0, "unchanged": first["rows"]}
     assert warehouse.query("SELECT * FROM messages ORDER BY id") == before
+
+
+def test_table_that_lacks_a_column_is_refused_if_asked(sqlite_warehouse: Warehouse, context: Any) -> None:
+    operator().execute(context)
+    sqlite_warehouse.run("ALTER TABLE messages DROP COLUMN cost")
+    with pytest.raises(AirflowFailException, match="lacks cost, and on_schema_change='fail' adds no column"):
+        operator(on_schema_change="fail").execute(context)
+    operator().execute(context)
+    assert sqlite_warehouse.query("SELECT count(cost) > 0 FROM messages") == [(1,)]
 
 
 def test_a_lookback_brings_settled_statuses(clock: Any, sqlite_warehouse: Warehouse, monkeypatch: Any) -> None:

@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from airflow_provider_hvsms.api.errors import PermanentError, TransientError, UnsuitableDatabase
 from airflow_provider_hvsms.api.redaction import redact
 from airflow_provider_hvsms.sinks.schema import ColumnType, Layout, Row
+from airflow_provider_hvsms.sinks.sql.counts import count_rows
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 from airflow_provider_hvsms.sinks.sql.tables import make_probe
 
@@ -81,7 +82,9 @@ def explaining_refusals(database: Database) -> Iterator[None]:
     except Exception as error:
         # A driver and a dialect that do not fit together can raise anything.
         cause = (isinstance(error, DBAPIError) and error.orig) or error
-        is_transient = isinstance(error, DBAPIError) and not database.is_permanent(error)
+        is_transient = isinstance(error, DBAPIError) and not (
+            database.is_permanent(error) or isinstance(error, IntegrityError)
+        )
         if is_transient and not isinstance(cause, AttributeError | TypeError | NotImplementedError):
             raise
         first_line = redact(str(cause).strip().partition("\n")[0])
@@ -90,17 +93,16 @@ def explaining_refusals(database: Database) -> Iterator[None]:
 
 def _check_staging(database: Database, connection: sa.engine.Connection, stage: sa.Table, layout: Layout[Any]) -> None:
     database.stage_rows(connection, stage, [(number, *_test_row(layout, number)) for number in range(_TEST_ROWS)])
-    _require(_count(connection, stage) == _TEST_ROWS, "a temporary table lost its rows when they were committed")
+    _require(count_rows(connection, stage) == _TEST_ROWS, "a temporary table lost its rows when they were committed")
 
 
 def _check_rollback(
     database: Database, connection: sa.engine.Connection, probe: sa.Table, stage: sa.Table, layout: Layout[Any]
 ) -> None:
-    for statement in database.merge_statements(probe, stage, layout):
-        connection.execute(statement)
-    _require(_count(connection, probe) == _TEST_ROWS, "merged rows were missing from the table")
+    database.merge(connection, probe, stage, layout)
+    _require(count_rows(connection, probe) == _TEST_ROWS, "merged rows were missing from the table")
     connection.rollback()
-    _require(_count(connection, probe) == 0, f"{_NO_ROLLBACK}, as in autocommit mode")
+    _require(count_rows(connection, probe) == 0, f"{_NO_ROLLBACK}, as in autocommit mode")
 
 
 def _check_values(
@@ -129,9 +131,8 @@ def _is_refused(connection: sa.engine.Connection, insert: sa.sql.Insert, row: di
     return False
 
 
-def _count(connection: sa.engine.Connection, table: sa.Table, where: sa.ColumnElement[bool] | None = None) -> int:
-    count = sa.select(sa.func.count()).select_from(table)
-    return int(connection.execute(count if where is None else count.where(where)).scalar_one())
+def _count(connection: sa.engine.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+    return int(connection.execute(sa.select(sa.func.count()).select_from(table).where(where)).scalar_one())
 
 
 def _test_row(layout: Layout[Any], number: int) -> Row:

@@ -1,4 +1,4 @@
-"""The base of all databases: what a load needs from a database, in plain SQL."""
+"""The base of all databases: what a load needs from a database."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, NotSupportedError, ProgrammingError
 
-from airflow_provider_hvsms.api.errors import CommitUnknown, TableMismatch
-from airflow_provider_hvsms.sinks.schema import ColumnType, Layout, Row
-from airflow_provider_hvsms.sinks.sql.merge import is_older, is_unchanged
+from airflow_provider_hvsms.api.errors import CommitUnknown
+from airflow_provider_hvsms.sinks.schema import Changes, ColumnType, Layout, Row
+from airflow_provider_hvsms.sinks.sql.counts import count_existing, count_rows_and_keys
+from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn, inspect_columns
+from airflow_provider_hvsms.sinks.sql.merge import staged_rows
+from airflow_provider_hvsms.sinks.sql.schema_change import add_columns
 from airflow_provider_hvsms.sinks.sql.sql_types import DECIMAL_PLACES, TypeFamily, family_of, rounded_family
 from airflow_provider_hvsms.sinks.sql.tables import SEQUENCE, type_of
 
@@ -35,9 +38,10 @@ class NameLimit:
 
 
 class Database:
-    """A database behind a common-sql hook. A merge deletes existing rows and inserts them again.
+    """A database behind a common-sql hook.
 
-    A subclass overrides what its database does faster or differently, and is listed in `registry.DATABASES`.
+    A subclass says how rows are merged, overrides what its database does faster or differently, and is listed in
+    `registry.DATABASES`.
     """
 
     name_limit: NameLimit | None = None
@@ -101,12 +105,6 @@ class Database:
         :raises UnsuitableDatabase: it does not.
         """
 
-    def check_by_insert(self, connection: sa.engine.Connection, target: sa.Table, layout: Layout[Any]) -> None:
-        """Check an existing target with a test row, which is rolled back, if the catalogue cannot be relied on.
-
-        :raises UnsuitableDatabase: the table accepts a duplicate key, changes a value or does not roll back.
-        """
-
     def check_creatable(self, connection: sa.engine.Connection, target: sa.Table) -> None:
         """Check that the missing target can be created, and leave none behind."""
         target.create(connection)
@@ -118,6 +116,44 @@ class Database:
         for target in targets:
             target.create(connection)
         yield
+
+    @contextmanager
+    def extended(self, connection: sa.engine.Connection, target: sa.Table, names: Sequence[str]) -> Iterator[None]:
+        """Add missing columns to the target in the open transaction. A failed load removes them again."""
+        add_columns(connection, target, names)
+        yield
+
+    @contextmanager
+    def trial(self, connection: sa.engine.Connection, target: sa.Table, names: Sequence[str]) -> Iterator[sa.Table]:
+        """A transaction that is rolled back, with the table to try a merge with.
+
+        :param names: the columns that the target lacks, which this table has.
+        """
+        if not names:
+            yield target
+            connection.rollback()
+            return
+        with self.transaction(connection, target), self.extended(connection, target, names):
+            yield target
+            connection.rollback()
+
+    def try_merge(
+        self,
+        connection: sa.engine.Connection,
+        target: sa.Table,
+        stage: sa.Table,
+        layout: Layout[Any],
+        lacking: Sequence[str],
+    ) -> None:
+        """Merge an empty staging table into an existing target, so that a missing right or another type shows.
+
+        :param lacking: columns that the target lacks, which are added for it.
+        """
+        with self.trial(connection, target, lacking) as table:
+            self.merge(connection, table, stage, layout)
+
+    def index_stage(self, connection: sa.engine.Connection, stage: sa.Table, layout: Layout[Any]) -> None:
+        """Index the key of the staging table, which was just committed, if a merge needs it to be fast."""
 
     def check_session(self, connection: sa.engine.Connection, stage: sa.Table) -> None:
         """Refuse a database session that would lose the staging table, which was just committed."""
@@ -132,17 +168,16 @@ class Database:
         """The table's name as the database spells it, if the table exists."""
         return table.name
 
-    def columns(self, connection: sa.engine.Connection, table: sa.Table) -> list[str]:
-        """The names of the table's columns; empty if it does not exist."""
-        inspector = sa.inspect(connection)
-        if not inspector.has_table(table.name, schema=table.schema):
-            return []
-        return [column["name"] for column in inspector.get_columns(table.name, schema=table.schema)]
+    def columns(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, ExistingColumn]:
+        """The table's columns by name; empty if it does not exist."""
+        return inspect_columns(connection, table)
 
     def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, TypeFamily]:
-        """What the columns of an existing table can hold, by name; without columns of unknown types."""
+        """What columns of an existing table can hold, by name; without those of unknown types."""
         families: dict[str, TypeFamily] = {}
         for column in sa.inspect(connection).get_columns(table.name, schema=table.schema):
+            if column["name"] not in table.columns:
+                continue
             column_type = type_of(table.columns[column["name"]])
             family = family_of(column["type"])
             decimal_places = self._decimal_places(column["type"], column_type)
@@ -158,65 +193,67 @@ class Database:
             return 0 if isinstance(found, sa.Integer) else found.scale
         return None
 
-    def check_target(self, connection: sa.engine.Connection, target: sa.Table, key: Sequence[str]) -> None:
-        """Check that rows can be merged into the existing target by `key`.
+    def find_key(
+        self,
+        connection: sa.engine.Connection,
+        target: sa.Table,
+        layout: Layout[Any],
+        columns: Mapping[str, ExistingColumn],
+    ) -> tuple[str, ...]:
+        """The unique key of the existing target by which rows are merged: the layout's, or a larger one.
 
-        :raises TableMismatch: they cannot.
+        :param columns: those of the target.
+        :raises TableMismatch: rows cannot be merged by a key of it.
         """
+        return layout.key
 
-    def insert_statements(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> Sequence[sa.sql.Executable]:
-        """The statements that bring the staged rows into a target that was just created."""
-        return [sa.insert(target).from_select(layout.names, self._newest_rows(stage, layout))]
+    def insert(
+        self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]
+    ) -> Changes:
+        """Bring the staged rows into a target that was just created. It may change the staging table."""
+        records = self.count_records(connection, stage, layout)
+        connection.execute(sa.insert(target).from_select(layout.names, staged_rows(stage, layout)))
+        return Changes(inserted=records, updated=0, unchanged=0)
 
-    def merge_statements(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> Sequence[sa.sql.Executable]:
-        """The statements that merge the staged rows into an existing target. They may change the staging table."""
-        has_same_key = sa.and_(*(target.c[name] == stage.c[name] for name in layout.key))
-        ranked = sa.select(self._ranked_rows(stage, layout).subquery()).subquery()
-        superseded = sa.select(ranked.c[SEQUENCE]).where(ranked.c.position > 1)
-        keep_values = [
-            sa.update(stage)
-            .where(stage.c[name].is_(None))
-            .values({name: sa.select(target.c[name]).where(has_same_key).scalar_subquery()})
-            for name in sorted(layout.kept)
-        ]
-        is_outdated = sa.or_(is_older(stage.c, target, layout), is_unchanged(stage, target, layout))
-        return [
-            sa.delete(stage).where(stage.c[SEQUENCE].in_(superseded)),
-            *keep_values,
-            sa.delete(stage).where(sa.exists().where(has_same_key, is_outdated)),
-            sa.delete(target).where(sa.exists().where(has_same_key)),
-            *self.insert_statements(target, stage, layout),
-        ]
+    def merge(
+        self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]
+    ) -> Changes:
+        """Merge the staged rows into an existing target. It may change the staging table.
 
-    def _newest_rows(self, stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
-        """One row for each key: a record can occur twice, because pages shift while they are read."""
-        ranked = self._ranked_rows(stage, layout).subquery()
-        return sa.select(*(ranked.c[name] for name in layout.names)).where(ranked.c.position == 1)
+        :param layout: its key is a unique key of the target.
+        """
+        records = self.count_records(connection, stage, layout)
+        inserted = records - count_existing(connection, target, stage, layout)
+        changed = self._merge(connection, target, stage, layout)
+        return Changes(inserted=inserted, updated=changed - inserted, unchanged=records - changed)
 
-    def _ranked_rows(self, stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
-        """The staged rows, numbered within each key: newest first, and of equally new ones the last that was read."""
+    def _merge(self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> int:
+        """Merge staged rows, one for each record, and return how many rows were inserted or updated."""
+        raise NotImplementedError
+
+    def count_records(self, connection: sa.engine.Connection, stage: sa.Table, layout: Layout[Any]) -> int:
+        """Leave one staged row for each record, which can be read twice because pages shift, and count them."""
         key = [self._sort_key(stage.c[name]) for name in layout.key]
+        rows, records = count_rows_and_keys(connection, stage, key)
+        if records < rows:
+            self._remove_superseded(connection, stage, layout)
+        return records
+
+    def _remove_superseded(self, connection: sa.engine.Connection, stage: sa.Table, layout: Layout[Any]) -> None:
+        superseded = self._superseded(stage, layout).subquery()
+        connection.execute(sa.delete(stage).where(stage.c[SEQUENCE].in_(sa.select(superseded.c[SEQUENCE]))))
+
+    def _superseded(self, stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
+        """The numbers of all but one of each record's rows: the newest one, and of equally new ones the last."""
         order: list[sa.ColumnElement[Any]] = [stage.c[SEQUENCE].desc()]
         if layout.version:
             version = stage.c[layout.version]
             order = [sa.case((version.is_(None), 1), else_=0), version.desc(), *order]
+        key = [self._sort_key(stage.c[name]) for name in layout.key]
         position = sa.func.row_number().over(partition_by=key, order_by=order)
-        return sa.select(*stage.c, position.label("position"))
+        ranked = sa.select(stage.c[SEQUENCE], position.label("position")).subquery()
+        return sa.select(ranked.c[SEQUENCE]).where(ranked.c.position > 1)
 
     def _sort_key(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         """The column, in the order that is fastest to sort by."""
         return column
-
-
-def table_mismatch(target: sa.Table, problem: str, remedy: str) -> TableMismatch:
-    """The error of an existing table that the rows do not fit into.
-
-    :param problem: continues "Table … exists, but ".
-    """
-    return TableMismatch(f"Table {target.fullname!r} exists, but {problem}. Nothing was written. {remedy}")
-
-
-def missing_key(target: sa.Table, key: Sequence[str]) -> TableMismatch:
-    """The error of an existing table without the unique key that an upsert needs."""
-    problem = f"has no primary key or unique constraint on ({', '.join(key)}), which an upsert needs"
-    return table_mismatch(target, problem, "Add one.")

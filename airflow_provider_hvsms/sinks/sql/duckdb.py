@@ -17,6 +17,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.sinks.schema import ColumnType, Row
+from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn
 from airflow_provider_hvsms.sinks.sql.sql_types import DECIMAL_PLACES, TypeFamily
 from airflow_provider_hvsms.sinks.sql.tables import type_of
 from airflow_provider_hvsms.sinks.sql.upsert import UpsertDatabase
@@ -54,6 +55,12 @@ class _Session:
 
 
 class _Cursor(_Session):
+    @property
+    def rowcount(self) -> int:
+        """Of a statement that changes rows, which DuckDB answers with a row that holds the number."""
+        [affected] = self._connection.fetchone() or [-1]
+        return int(affected)
+
     def close(self) -> None:
         """The connection stays open."""
 
@@ -87,9 +94,13 @@ class DuckDbDatabase(UpsertDatabase):
         connection.execute(stage.insert().from_select(names, sa.select(*values)), {"page": text})
         connection.commit()
 
-    def columns(self, connection: sa.engine.Connection, table: sa.Table) -> list[str]:
-        columns = sa.func.duckdb_columns().table_valued("column_name", *_WHERE)
-        return list(connection.execute(sa.select(columns.c.column_name).where(_is_of(columns, table))).scalars())
+    def columns(self, connection: sa.engine.Connection, table: sa.Table) -> dict[str, ExistingColumn]:
+        columns = sa.func.duckdb_columns().table_valued("column_name", "is_nullable", "column_default", *_WHERE)
+        found = sa.select(columns.c.column_name, columns.c.is_nullable, columns.c.column_default)
+        return {
+            name: ExistingColumn(is_nullable, is_filled=default is not None)
+            for name, is_nullable, default in connection.execute(found.where(_is_of(columns, table)))
+        }
 
     def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, TypeFamily]:
         columns = sa.func.duckdb_columns().table_valued("column_name", "data_type", *_WHERE)
@@ -99,7 +110,7 @@ class DuckDbDatabase(UpsertDatabase):
             name: _FAMILIES.get(data_type.partition("(")[0], TypeFamily.OTHER) for name, data_type in types.items()
         }
         for column in table.columns:
-            if type_of(column) is ColumnType.DECIMAL and _rounds(types[column.name]):
+            if type_of(column) is ColumnType.DECIMAL and _rounds(types.get(column.name, "")):
                 families[column.name] = TypeFamily.ROUNDED_NUMBER
         return families
 

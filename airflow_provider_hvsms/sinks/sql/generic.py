@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,11 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.sinks.schema import Layout
 from airflow_provider_hvsms.sinks.sql import capability_check
+from airflow_provider_hvsms.sinks.sql.counts import count_rows, has_same_key
 from airflow_provider_hvsms.sinks.sql.dialect import Database
+from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn
+from airflow_provider_hvsms.sinks.sql.merge import is_older, is_unchanged, staged_rows
+from airflow_provider_hvsms.sinks.sql.schema_change import add_columns
 from airflow_provider_hvsms.sinks.sql.sql_types import PLAIN_SQL, TypeFamily
 
 if TYPE_CHECKING:
@@ -36,8 +40,50 @@ class GenericDatabase(Database):
     ) -> None:
         capability_check.check_capabilities(self, connection, target, stage, layout)
 
-    def check_by_insert(self, connection: sa.engine.Connection, target: sa.Table, layout: Layout[Any]) -> None:
-        capability_check.check_by_insert(connection, target, layout)
+    @contextmanager
+    def extended(self, connection: sa.engine.Connection, target: sa.Table, names: Sequence[str]) -> Iterator[None]:
+        """Where a rollback does not remove an added column, it stays: empty, and there for the next load."""
+        found = self.columns(connection, target) if names else {}
+        add_columns(connection, target, [name for name in names if name not in found])
+        yield
+
+    def try_merge(
+        self,
+        connection: sa.engine.Connection,
+        target: sa.Table,
+        stage: sa.Table,
+        layout: Layout[Any],
+        lacking: Sequence[str],
+    ) -> None:
+        """Insert a test row too, because the catalogue cannot be relied on."""
+        with self.trial(connection, target, lacking) as table:
+            capability_check.check_by_insert(connection, table, layout)
+        super().try_merge(connection, target, stage, layout, lacking)
+
+    def index_stage(self, connection: sa.engine.Connection, stage: sa.Table, layout: Layout[Any]) -> None:
+        try:
+            sa.Index(f"{stage.name}_key", *(stage.c[name] for name in layout.key)).create(connection)
+            connection.commit()
+        except DBAPIError:  # it has no indexes, or none of temporary tables
+            connection.rollback()
+
+    def _merge(self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> int:
+        """Update existing rows and insert the others, so that columns of the table's user keep their values."""
+        same_key = has_same_key(target, stage, layout)
+        for name in sorted(layout.kept):
+            existing = sa.select(target.c[name]).where(same_key).scalar_subquery()
+            connection.execute(sa.update(stage).where(stage.c[name].is_(None)).values({name: existing}))
+        is_outdated = sa.or_(is_older(stage.c, target, layout), is_unchanged(stage, target, layout))
+        connection.execute(sa.delete(stage).where(sa.exists().where(same_key, is_outdated)))
+        values = {
+            name: sa.select(stage.c[name]).where(same_key).scalar_subquery()
+            for name in layout.names
+            if name not in layout.key
+        }
+        connection.execute(sa.update(target).where(sa.exists().where(same_key)).values(values))
+        new = staged_rows(stage, layout).where(~sa.exists().where(same_key))
+        connection.execute(sa.insert(target).from_select(layout.names, new))
+        return count_rows(connection, stage)
 
 
 class PlainSqlDialect(DefaultDialect):
@@ -55,13 +101,17 @@ class DatabaseWithoutDialect(GenericDatabase):
         style = "qmark" if hook.placeholder == "?" else "format"
         return sa.create_engine("hvsms_any://", module=SimpleNamespace(paramstyle=style, Error=Exception), **options)
 
-    def columns(self, connection: sa.engine.Connection, table: sa.Table) -> list[str]:
-        """Found by a query. If it fails, for whatever reason, the error of creating the table explains it."""
+    def columns(self, connection: sa.engine.Connection, table: sa.Table) -> dict[str, ExistingColumn]:
+        """Found by a query. If it fails, for whatever reason, the error of creating the table explains it.
+
+        Whether a column accepts null is not known: the check with a test row shows it.
+        """
         try:
-            return list(connection.execute(sa.select(sa.text("*")).select_from(table).where(sa.false())).keys())
+            names = connection.execute(sa.select(sa.text("*")).select_from(table).where(sa.false())).keys()
         except DBAPIError:
             connection.rollback()
-            return []
+            return {}
+        return dict.fromkeys(names, ExistingColumn(is_nullable=True, is_filled=False))
 
     def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, TypeFamily]:
         """Empty: plain SQL has no way to find types."""

@@ -39,9 +39,14 @@ def is_unchanged(new: sa.Table, old: sa.Table, layout: Layout[Any]) -> sa.Column
     return sa.and_(*(_is_equal(new.c[name], old.c[name]) for name in names))
 
 
+def staged_rows(stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
+    """All staged rows."""
+    return sa.select(*(stage.c[name] for name in layout.names))
+
+
 def rows_in_read_order(stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
     """All staged rows in the order in which they were read, for databases that merge one row at a time."""
-    return sa.select(*(stage.c[name] for name in layout.names)).order_by(stage.c[SEQUENCE])
+    return staged_rows(stage, layout).order_by(stage.c[SEQUENCE])
 
 
 def _is_equal(one: sa.Column[Any], other: sa.Column[Any]) -> sa.ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
@@ -12,15 +12,21 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.api.errors import CommitUnknown
-from airflow_provider_hvsms.sinks.schema import LOADED_AT, ColumnType, Layout, Row
+from airflow_provider_hvsms.sinks.schema import LOADED_AT, Changes, ColumnType, Layout, Row
 from airflow_provider_hvsms.sinks.sql.bulk_insert import (
     convert_columns,
     driver_cursor,
     format_timestamps,
     insert_statement,
 )
-from airflow_provider_hvsms.sinks.sql.dialect import MAX_LOCK_WAIT, Database, NameLimit, missing_key, table_mismatch
+from airflow_provider_hvsms.sinks.sql.counts import count_affected, count_existing, count_rows
+from airflow_provider_hvsms.sinks.sql.dialect import MAX_LOCK_WAIT, Database, NameLimit
+from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn
+from airflow_provider_hvsms.sinks.sql.keys import usable_keys
 from airflow_provider_hvsms.sinks.sql.merge import merged_values, rows_in_read_order
+from airflow_provider_hvsms.sinks.sql.mismatch import missing_key, table_mismatch
+from airflow_provider_hvsms.sinks.sql.schema_change import AlterNothing, CreateLike, add_columns, drop_columns
+from airflow_provider_hvsms.sinks.sql.tables import SEQUENCE, make_numbers, probe_name
 
 
 class MySqlDatabase(Database):
@@ -79,6 +85,39 @@ class MySqlDatabase(Database):
                 raise CommitUnknown from error
             raise
 
+    @contextmanager
+    def extended(self, connection: sa.engine.Connection, target: sa.Table, names: Sequence[str]) -> Iterator[None]:
+        """Drop the added columns if the load fails: a rollback does not. The lock keeps other loads from using them."""
+        added: list[str] = []
+        try:
+            for name in names:
+                add_columns(connection, target, [name])
+                added.append(name)
+            yield
+        except BaseException:
+            with suppress(DBAPIError):  # an empty column that stays does no harm
+                connection.rollback()
+                drop_columns(connection, target, added)
+            raise
+
+    @contextmanager
+    def trial(self, connection: sa.engine.Connection, target: sa.Table, names: Sequence[str]) -> Iterator[sa.Table]:
+        """With missing columns, a copy of the target without rows: adding them to the target could not be undone."""
+        if not names:
+            with super().trial(connection, target, names) as same:
+                yield same
+            return
+        connection.execute(AlterNothing(target))
+        copy = target.to_metadata(sa.MetaData(), name=probe_name())
+        connection.execute(CreateLike(copy, target))
+        try:
+            add_columns(connection, copy, names)
+            yield copy
+        finally:
+            connection.rollback()
+            copy.drop(connection)
+            connection.commit()
+
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         with driver_cursor(connection) as cursor:
             cursor.executemany(insert_statement(connection, stage), convert_columns(stage, rows, _CONVERSIONS))
@@ -99,13 +138,22 @@ class MySqlDatabase(Database):
             return found.fsp or 0
         return super()._decimal_places(found, column_type)
 
-    def check_target(self, connection: sa.engine.Connection, target: sa.Table, key: Sequence[str]) -> None:
+    def find_key(
+        self,
+        connection: sa.engine.Connection,
+        target: sa.Table,
+        layout: Layout[Any],
+        columns: Mapping[str, ExistingColumn],
+    ) -> tuple[str, ...]:
         self._check_engine(connection, target)
         keys = self.unique_keys(connection, target)
-        if set(key) not in keys:
-            raise missing_key(target, key)
-        self._check_collations(connection, target, key)
-        others = [", ".join(sorted(other)) for other in keys if other and other != set(key)]
+        usable = usable_keys(keys, columns, layout)
+        if not usable:
+            raise missing_key(target, layout)
+        self._check_collations(connection, target, usable[0])
+        numbered = self._auto_increment(connection, target)
+        # Of two rows that are equal in a larger key, the record is the same, and no two rows have the same number.
+        others = [", ".join(sorted(key)) for key in keys if not (set(layout.key) <= key or numbered in key)]
         if others:
             raise table_mismatch(
                 target,
@@ -113,6 +161,13 @@ class MySqlDatabase(Database):
                 "has the same value",
                 "Make it an index that is not unique.",
             )
+        return usable[0]
+
+    def _auto_increment(self, connection: sa.engine.Connection, target: sa.Table) -> str | None:
+        """The column that numbers the rows, if there is one."""
+        column = _catalog("columns", "column_name", "extra")
+        found = sa.select(column.c.column_name).where(_is_of(column, target), column.c.extra.like("%auto_increment%"))
+        return connection.scalar(found)
 
     def _check_engine(self, connection: sa.engine.Connection, target: sa.Table) -> None:
         table = _catalog("tables", "engine")
@@ -141,10 +196,25 @@ class MySqlDatabase(Database):
                     "Change the column to the collation utf8mb4_bin.",
                 )
 
-    def insert_statements(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> Sequence[sa.sql.Executable]:
-        return self.merge_statements(target, stage, layout)
+    def insert(
+        self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]
+    ) -> Changes:
+        """MySQL merges one row at a time, so the second row of a record is merged into the first."""
+        self._merge(connection, target, stage, layout)
+        return Changes(inserted=count_rows(connection, target), updated=0, unchanged=0)
 
-    def merge_statements(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> Sequence[sa.sql.Executable]:
+    def merge(
+        self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]
+    ) -> Changes:
+        records = self.count_records(connection, stage, layout)
+        inserted = records - count_existing(connection, target, stage, layout)
+        # 1 for an inserted row and 2 for an updated one; and for an unchanged one 0, or 1 if so set in the connection.
+        affected = self._merge(connection, target, stage, layout)
+        is_one = self._counts_unchanged_rows(connection, stage)
+        updated = affected - records if is_one else (affected - inserted) // 2
+        return Changes(inserted=inserted, updated=updated, unchanged=records - inserted - updated)
+
+    def _merge(self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> int:
         # Rows are merged one at a time, so the second row of a key is merged into the first.
         insert = mysql.insert(target).from_select(layout.names, rows_in_read_order(stage, layout))
         values = merged_values(insert.inserted, target, layout)
@@ -152,15 +222,29 @@ class MySqlDatabase(Database):
         loaded_at = sa.case((changed, insert.inserted[LOADED_AT.name]), else_=target.c[LOADED_AT.name])
         # Each assignment sees the results of those before it, so the version that all of them read comes last.
         others = sorted(values.items(), key=lambda item: item[0] == layout.version)
-        return [insert.on_duplicate_key_update([(LOADED_AT.name, loaded_at), *others])]
+        return count_affected(connection, insert.on_duplicate_key_update([(LOADED_AT.name, loaded_at), *others]))
+
+    def _counts_unchanged_rows(self, connection: sa.engine.Connection, stage: sa.Table) -> bool:
+        """Whether the connection has the flag `FOUND_ROWS`, with which updates count rows that they do not change."""
+        number = stage.c[SEQUENCE]
+        one = sa.select(sa.func.min(number)).select_from(stage)
+        update = sa.update(stage).where(number == connection.scalar(one)).values({SEQUENCE: number})
+        return count_affected(connection, update) > 0
+
+    def _remove_superseded(self, connection: sa.engine.Connection, stage: sa.Table, layout: Layout[Any]) -> None:
+        # A statement of MySQL can refer to a temporary table only once.
+        superseded = make_numbers()
+        superseded.create(connection)
+        connection.execute(sa.insert(superseded).from_select([SEQUENCE], self._superseded(stage, layout)))
+        connection.execute(sa.delete(stage).where(stage.c[SEQUENCE].in_(sa.select(superseded.c[SEQUENCE]))))
 
 
 _PERMANENT = frozenset(
     {1044, 1045, 1048, 1049, 1050, 1054, 1059, 1062, 1064, 1067, 1071, 1072, 1075, 1101, 1103, 1118, 1142, 1143, 1146}
-    | {1166, 1173, 1193, 1227, 1231, 1235, 1264, 1265, 1267, 1292, 1300, 1364, 1366, 1370, 1406, 1419, 1690, 3140, 3750}
-    | {3819, 4025}
+    | {1166, 1173, 1193, 1227, 1231, 1235, 1264, 1265, 1267, 1292, 1300, 1364, 1366, 1370, 1406, 1419, 1526, 1690, 3140}
+    | {3750, 3819, 4025}
 )
-"""Errors about privileges, names, types, values and keys. Any other may pass."""
+"""Errors about privileges, names, types, values, keys and partitions. Any other may pass."""
 
 _CONVERSIONS = {ColumnType.TIMESTAMP: format_timestamps}
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
+from airflow_provider_hvsms.api.errors import UnsuitableDatabase
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 from airflow_provider_hvsms.sinks.sql.duckdb import DuckDbDatabase
 from airflow_provider_hvsms.sinks.sql.generic import DatabaseWithoutDialect, GenericDatabase
@@ -27,13 +28,39 @@ DATABASES: dict[str, type[Database]] = {
 """By the `dialect_name` of the hook. Any other database is a `GenericDatabase`."""
 
 
+LOADERS = {
+    "RedshiftSQLHook": (
+        "Redshift has neither COPY FROM STDIN nor ON CONFLICT. Load the files with "
+        'S3ToRedshiftOperator(method="UPSERT"), as dags_examples/hvsms_redshift.py does.'
+    ),
+    "DatabricksSqlHook": (
+        "Databricks has no temporary tables of a session and does not enforce keys. Load the files with "
+        "DatabricksCopyIntoOperator and a MERGE, as dags_examples/hvsms_databricks.py does."
+    ),
+}
+"""By the name of the hook's class: why a warehouse is not loaded by statements, and what loads it from files."""
+
+
 def open_database(hook: DbApiHook) -> Database:
-    """The database behind a hook. Its connections come from the hook, its SQL from the SQLAlchemy dialect."""
+    """The database behind a hook. Its connections come from the hook, its SQL from the SQLAlchemy dialect.
+
+    :raises UnsuitableDatabase: it is loaded from files, by a loader of its own.
+    """
+    _refuse_loaded_from_files(hook)
     try:
         return _open(DATABASES.get(hook.dialect_name, GenericDatabase), hook)
     except (NoSuchModuleError, ArgumentError, ImportError, NotImplementedError, AttributeError):
         # `AttributeError`: the dialect does not support the installed SQLAlchemy.
         return _open(DatabaseWithoutDialect, hook)
+
+
+def _refuse_loaded_from_files(hook: DbApiHook) -> None:
+    for name in (one.__name__ for one in type(hook).__mro__):
+        if name in LOADERS:
+            raise UnsuitableDatabase(
+                f"A {name} cannot be loaded directly. Nothing was read or written. Write to object storage, for "
+                f"example with HvsmsMessagesToObjectStorageOperator. {LOADERS[name]}"
+            )
 
 
 def _open(database: type[Database], hook: DbApiHook) -> Database:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_hvsms.api.errors import CommitUnknown, LoadFailed, LoadRefused
 from airflow_provider_hvsms.api.redaction import redact
-from airflow_provider_hvsms.sinks.schema import REJECTS, Changes, Layout, Row
+from airflow_provider_hvsms.sinks.schema import REJECTS, Changes, Layout, OnSchemaChange, Row
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 from airflow_provider_hvsms.sinks.sql.registry import open_database
 from airflow_provider_hvsms.sinks.sql.target import Target
@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_table(hook: DbApiHook, table: str, layout: Layout[Any], *, with_rejects: bool = False) -> Iterator[SqlSink]:
+def open_table(
+    hook: DbApiHook,
+    table: str,
+    layout: Layout[Any],
+    *,
+    with_rejects: bool = False,
+    on_schema_change: OnSchemaChange | str = "add",
+) -> Iterator[SqlSink]:
     """Check the table and prepare to take rows. If the block ends without `finish`, the table does not change.
 
     A merge of no rows is tried first, so that a missing right or a column of another type shows before anything is
@@ -36,6 +43,7 @@ def open_table(hook: DbApiHook, table: str, layout: Layout[Any], *, with_rejects
     :param hook: gives connections to the database.
     :param table: the table's name, or `schema.table`. It is quoted, so any other character is part of the name.
     :param with_rejects: keep a second table, `<table>_rejects`, for records that could not be read.
+    :param on_schema_change: `add` columns that the table lacks when the rows are merged, or `fail` at once.
     :raises TableMismatch: the table exists with other columns, types or keys.
     :raises UnsuitableDatabase: the database does not do what a load relies on.
     :raises LoadRefused: the database refused a statement, and would refuse it again.
@@ -45,7 +53,7 @@ def open_table(hook: DbApiHook, table: str, layout: Layout[Any], *, with_rejects
     database = open_database(hook)
     try:
         with database.engine.connect() as connection:
-            targets = [Target(database, connection, name, one) for name, one in layouts.items()]
+            targets = [Target(database, connection, name, one, on_schema_change) for name, one in layouts.items()]
             sink = SqlSink(database, connection, targets)
             try:
                 sink.prepare()
@@ -79,17 +87,15 @@ class SqlSink:
         """Check the targets, create the staging tables, and try a merge of no rows."""
         with self._database.explaining_refusals():
             with self._transaction():
-                existing = [target for target in self._targets if target.check()]
+                for target in self._targets:
+                    target.check()
             for target in self._targets:
                 self._stages.append(target.create_stage())
                 self._database.check_session(self._connection, self._stages[-1])
             self._targets[0].check_capabilities(self._stages[0])
-            for target in existing:
-                target.check_by_insert()
             for target, stage in zip(self._targets, self._stages, strict=True):
-                if target in existing:
-                    target.merge(stage)
-                    self._connection.rollback()
+                if target.exists:
+                    target.try_merge(stage)
 
     def add(self, rows: list[Row], rejects: list[Row]) -> None:
         for stage, some in zip(self._stages, (rows, rejects), strict=False):
@@ -97,16 +103,14 @@ class SqlSink:
                 numbered = [(number, *row) for number, row in zip(self._sequence, some, strict=False)]
                 self._database.stage_rows(self._connection, stage, numbered)
 
-    def finish(self, summary: Mapping[str, Any]) -> Changes | None:
-        with self._transaction():
-            missing = [target for target in self._targets if not target.exists]
-            with self._database.created(self._connection, [target.table for target in missing]):
-                for target, stage in zip(self._targets, self._stages, strict=True):
-                    if target in missing:
-                        target.insert(stage)
-                    else:
-                        target.merge(stage)
-        return None
+    def finish(self, summary: Mapping[str, Any]) -> Changes:
+        with self._transaction(), ExitStack() as stack:
+            missing = [target.table for target in self._targets if not target.inspect()]
+            stack.enter_context(self._database.created(self._connection, missing))
+            for target in self._targets:
+                stack.enter_context(target.extended())
+            changes = [target.take(stage) for target, stage in zip(self._targets, self._stages, strict=True)]
+        return changes[0]
 
     def close(self) -> None:
         """Drop the staging tables. If the connection is lost, they are gone with their database session."""
@@ -131,13 +135,19 @@ def _describe(table: str, error: BaseException | None) -> str:
 
 
 def _advice(error: DBAPIError) -> str:
-    if not _OUT_OF_RANGE.search(str(error.orig)):
+    message = str(error.orig)
+    if _NO_PARTITION.search(message):
+        return " Create the partition, or one for all other rows, and run the load again."
+    if not _OUT_OF_RANGE.search(message):
         return ""
     return (
         " A number is too large for its column: `cost` must be NUMERIC(18, 6), and is NUMERIC(12, 6) in tables that an "
         "earlier version created. Change the column's type and run the load again."
     )
 
+
+_NO_PARTITION = re.compile("no partition", re.IGNORECASE)
+"""In the messages of databases about a row for which a partitioned table has no place."""
 
 _OUT_OF_RANGE = re.compile("out of range|numeric field overflow", re.IGNORECASE)
 """In the messages of databases about a number that a column cannot hold."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_hvsms.sinks.schema import ColumnType, Layout, Row
+from airflow_provider_hvsms.sinks.schema import Changes, ColumnType, Layout, Row
 from airflow_provider_hvsms.sinks.sql.bulk_insert import (
     Conversion,
     convert_columns,
@@ -19,6 +19,7 @@ from airflow_provider_hvsms.sinks.sql.bulk_insert import (
     format_timestamps,
     insert_statement,
 )
+from airflow_provider_hvsms.sinks.sql.counts import count_rows
 from airflow_provider_hvsms.sinks.sql.dialect import MAX_LOCK_WAIT
 from airflow_provider_hvsms.sinks.sql.merge import rows_in_read_order
 from airflow_provider_hvsms.sinks.sql.sql_types import TypeFamily, required_family
@@ -67,14 +68,17 @@ class SqliteDatabase(UpsertDatabase):
             cursor.execute("BEGIN")
             cursor.executemany(insert_statement(connection, stage), convert_columns(stage, rows, _CONVERSIONS))
 
-    def insert_statements(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> Sequence[sa.sql.Executable]:
-        return self.merge_statements(target, stage, layout)
+    def insert(
+        self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]
+    ) -> Changes:
+        """SQLite merges one row at a time, so the second row of a record is merged into the first."""
+        self._merge(connection, target, stage, layout)
+        return Changes(inserted=count_rows(connection, target), updated=0, unchanged=0)
 
     def _insert(self, target: sa.Table) -> Any:
         return sqlite.insert(target)
 
-    def _newest_rows(self, stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
-        """All staged rows: SQLite merges one at a time, so the second row of a key is merged into the first."""
+    def _staged_rows(self, stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
         # Without a condition, SQLite would parse `ON CONFLICT` as the `ON` of a join.
         return rows_in_read_order(stage, layout).where(sa.true())
 

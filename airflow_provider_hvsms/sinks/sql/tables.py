@@ -24,7 +24,19 @@ def make_target(name: str, schema: str | None, layout: Layout[Any]) -> sa.Table:
 
 def make_probe(target: sa.Table, layout: Layout[Any]) -> sa.Table:
     """A table like the target, in its schema, under a name that is not in use."""
-    return make_target(f"hvsms_probe_{uuid.uuid4().hex[:12]}", target.schema, layout)
+    return make_target(probe_name(), target.schema, layout)
+
+
+def probe_name() -> str:
+    """The name of a table that exists during a check only."""
+    return f"hvsms_probe_{uuid.uuid4().hex[:12]}"
+
+
+def make_numbers() -> sa.Table:
+    """A temporary table of some `SEQUENCE` numbers."""
+    name = f"hvsms_stage_{uuid.uuid4().hex[:12]}"
+    number: sa.Column[Any] = sa.Column(SEQUENCE, sa.BigInteger(), primary_key=True, autoincrement=False)
+    return sa.Table(name, sa.MetaData(), number, prefixes=["TEMPORARY"])
 
 
 def make_stage(layout: Layout[Any], *, has_key: bool) -> sa.Table:

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_hvsms.sinks.schema import LOADED_AT, Layout
-from airflow_provider_hvsms.sinks.sql.dialect import Database, missing_key
-from airflow_provider_hvsms.sinks.sql.merge import merged_values
+from airflow_provider_hvsms.sinks.sql.counts import count_affected
+from airflow_provider_hvsms.sinks.sql.dialect import Database
+from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn
+from airflow_provider_hvsms.sinks.sql.keys import usable_keys
+from airflow_provider_hvsms.sinks.sql.merge import merged_values, staged_rows
+from airflow_provider_hvsms.sinks.sql.mismatch import missing_key
 
 
 class UpsertDatabase(Database):
     """A database with `INSERT … ON CONFLICT DO UPDATE`, which needs a unique key in the target."""
 
-    def check_target(self, connection: sa.engine.Connection, target: sa.Table, key: Sequence[str]) -> None:
-        if set(key) not in self.unique_keys(connection, target):
-            raise missing_key(target, key)
+    def find_key(
+        self,
+        connection: sa.engine.Connection,
+        target: sa.Table,
+        layout: Layout[Any],
+        columns: Mapping[str, ExistingColumn],
+    ) -> tuple[str, ...]:
+        usable = usable_keys(self.unique_keys(connection, target), columns, layout)
+        if not usable:
+            raise missing_key(target, layout)
+        return usable[0]
 
     def unique_keys(self, connection: sa.engine.Connection, table: sa.Table) -> list[set[str]]:
         """The sets of columns that are unique in every row."""
@@ -34,18 +46,20 @@ class UpsertDatabase(Database):
             **{one["name"]: set(one["column_names"]) for one in inspector.get_unique_constraints(*where)},
         }
 
-    def merge_statements(self, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> Sequence[sa.sql.Executable]:
-        insert = self._insert(target).from_select(layout.names, self._newest_rows(stage, layout))
+    def _merge(self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> int:
+        insert = self._insert(target).from_select(layout.names, self._staged_rows(stage, layout))
         values = merged_values(insert.excluded, target, layout)
         changed = [value.is_distinct_from(target.c[name]) for name, value in values.items()]
-        return [
-            insert.on_conflict_do_update(
-                index_elements=list(layout.key),
-                set_={**values, LOADED_AT.name: insert.excluded[LOADED_AT.name]},
-                where=sa.or_(*changed),
-            )
-        ]
+        upsert = insert.on_conflict_do_update(
+            index_elements=list(layout.key),
+            set_={**values, LOADED_AT.name: insert.excluded[LOADED_AT.name]},
+            where=sa.or_(*changed),
+        )
+        return count_affected(connection, upsert)
 
     def _insert(self, target: sa.Table) -> Any:
         """SQLAlchemy's insert construct of the dialect, which has `on_conflict_do_update`."""
         raise NotImplementedError
+
+    def _staged_rows(self, stage: sa.Table, layout: Layout[Any]) -> sa.sql.Select[Any]:
+        return staged_rows(stage, layout)

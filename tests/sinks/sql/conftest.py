@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,14 @@ def other_table(request: pytest.FixtureRequest, sqlite_warehouse: Warehouse, mon
         monkeypatch.delitem(registry.DATABASES, "sqlite")
         return table()
     return Table(UnknownDatabaseHook(Path(sqlite_warehouse.connection["host"])))
+
+
+@pytest.fixture(params=["sqlite", "postgres", "duckdb", "mysql", "generic"])
+def target(request: pytest.FixtureRequest) -> Iterator[tuple[Warehouse, Table]]:
+    """Each test that uses it runs once for each database, and once for plain SQL."""
+    if request.param == "generic":
+        warehouse = request.getfixturevalue("sqlite_warehouse")
+        yield warehouse, Table(UnknownDatabaseHook(Path(warehouse.connection["host"])))
+    else:
+        warehouse = request.getfixturevalue(f"{request.param}_warehouse")
+        yield warehouse, table()

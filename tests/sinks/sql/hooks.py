@@ -102,6 +102,30 @@ def unknown_mysql_hook() -> DbApiHook:
     return UnknownMySqlHook(mysql_conn_id="warehouse")
 
 
+def mysql_connector_hook() -> DbApiHook:
+    """`MySqlHook` with the driver mysql-connector-python, which it does not give a socket."""
+    import mysql.connector
+    from airflow.providers.mysql.hooks.mysql import MySqlHook
+
+    class ConnectorHook(MySqlHook):
+        def get_uri(self) -> str:
+            return "mysql+mysqlconnector://"
+
+        def get_conn(self) -> Any:
+            fields = self.get_connection("warehouse")
+            where = {"unix_socket": socket} if (socket := fields.extra_dejson.get("unix_socket")) else {}
+            return mysql.connector.connect(
+                host=fields.host,
+                port=fields.port or 3306,
+                user=fields.login,
+                password=fields.password or "",
+                database=fields.schema,
+                **where,
+            )
+
+    return ConnectorHook(mysql_conn_id="warehouse")
+
+
 class Psycopg2Hook(PostgresHook):
     """`PostgresHook` as it is without psycopg 3, or with SQLAlchemy before 2."""
 

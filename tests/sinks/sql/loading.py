@@ -13,7 +13,7 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_hvsms.api.errors import LoadRefused
 from airflow_provider_hvsms.api.records import Message
-from airflow_provider_hvsms.sinks.schema import MESSAGES, Layout, Row
+from airflow_provider_hvsms.sinks.schema import MESSAGES, Changes, Layout, Row
 from airflow_provider_hvsms.sinks.sql.sink import open_table
 from tests.support.messages import LOADED_AT, NOON, message
 
@@ -32,11 +32,11 @@ class Table:
     name: str = "messages"
     layout: Layout[Any] = MESSAGES
 
-    def load(self, batches: Iterable[list[Row]]) -> None:
+    def load(self, batches: Iterable[list[Row]]) -> Changes:
         with open_table(self.hook, self.name, self.layout) as sink:
             for some in batches:
                 sink.add(some, [])
-            sink.finish({})
+            return sink.finish({})
 
 
 def table(name: str = "messages") -> Table:

@@ -99,7 +99,7 @@ def test_mysql_drops_a_new_table_when_the_task_times_out(
     def timed_out(*_: Any) -> Any:
         raise AirflowTaskTimeout
 
-    monkeypatch.setattr("airflow_provider_hvsms.sinks.sql.mysql.MySqlDatabase.insert_statements", timed_out)
+    monkeypatch.setattr("airflow_provider_hvsms.sinks.sql.mysql.MySqlDatabase.insert", timed_out)
     with pytest.raises(AirflowTaskTimeout):
         table().load([rows(message(1))])
     assert mysql_warehouse.tables() == []

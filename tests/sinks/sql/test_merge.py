@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ import pytest
 from airflow_provider_hvsms.api.records import OptOut
 from airflow_provider_hvsms.sinks.schema import MESSAGES, OPT_OUTS
 from tests.conftest import Warehouse
-from tests.sinks.sql.hooks import UnknownDatabaseHook
 from tests.sinks.sql.loading import SECOND_LOAD, Table, rows, table
 from tests.support.messages import NOON, message
 
@@ -100,17 +97,6 @@ def test_generic_database_merges_by_delete_and_insert(sqlite_warehouse: Warehous
 
 EARLIER, LATER = NOON, NOON + timedelta(hours=1)
 TIMES: tuple[datetime | None, ...] = (None, EARLIER, LATER)
-
-
-@pytest.fixture(params=["sqlite", "postgres", "duckdb", "mysql", "generic"])
-def target(request: pytest.FixtureRequest) -> Iterator[tuple[Warehouse, Table]]:
-    """Each test that uses it runs once for each database, and once for plain SQL."""
-    if request.param == "generic":
-        warehouse = request.getfixturevalue("sqlite_warehouse")
-        yield warehouse, Table(UnknownDatabaseHook(Path(warehouse.connection["host"])))
-    else:
-        warehouse = request.getfixturevalue(f"{request.param}_warehouse")
-        yield warehouse, table()
 
 
 def newer_state(first: datetime | None, second: datetime | None) -> str:

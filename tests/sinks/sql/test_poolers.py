@@ -19,8 +19,9 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from airflow_provider_hvsms.api.errors import UnsuitableDatabase
-from tests.conftest import SYSTEM_PATH, Warehouse
+from tests.conftest import Warehouse
 from tests.sinks.sql.loading import Table, rows, table, unreadable
+from tests.support.mariadb import SYSTEM_PATH
 from tests.support.messages import message
 
 
