@@ -54,7 +54,8 @@ def _can_be_logged(line: str) -> bool:
 def _is_run(path: Path) -> bool:
     """A test module itself, an example of test_examples.py, or a DAG with a test of its own."""
     if path.parent == ROOT / "dags_examples":
-        tests = [*(ROOT / "tests/dags").glob("test_*.py"), *(ROOT / "tests/end_to_end").glob("test_*.py")]
+        folders = ("tests/dags", "tests/emulators", "tests/end_to_end")
+        tests = [test for folder in folders for test in (ROOT / folder).rglob("test_*.py")]
         return any(path.stem in test.read_text() for test in tests)
     return path.parent in (ROOT / "tests/docs", ROOT / "tests/docs/examples") and path.is_file()
 
