@@ -45,6 +45,8 @@ with DAG(
     schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
+    # Runs share the staging table.
+    max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
 ) as dag:
     write = HvsmsMessagesToObjectStorageOperator(
@@ -59,15 +61,13 @@ with DAG(
         task_id="merge_messages",
         conn_id=SNOWFLAKE_CONN_ID,
         autocommit=True,
-        # All of them run in one session, which the temporary table ends with.
         sql=[
             f"CREATE TABLE IF NOT EXISTS hvsms_messages ({TYPED}, PRIMARY KEY (id))",
-            f"CREATE OR REPLACE TEMPORARY TABLE hvsms_messages_staging ({TYPED})",
-            # The pattern leaves out _SUCCESS, and the hidden files of a load that is under way.
+            f"CREATE OR REPLACE TRANSIENT TABLE hvsms_messages_staging ({TYPED})",
+            # A prefix of names: it leaves out _SUCCESS, and the hidden files of a load that is under way.
             f"""
-            COPY INTO hvsms_messages_staging FROM @{STAGE}/{FOLDER}/
-            PATTERN = '.*/part-[^/]*[.]parquet'
-            FILE_FORMAT = (TYPE = PARQUET, USE_LOGICAL_TYPE = TRUE)
+            COPY INTO hvsms_messages_staging FROM '@{STAGE}/{FOLDER}/part-'
+            FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE)
             MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE
             """,
             # A row of the table that was modified later stays.

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import sqlglot
+from databricks.sql.types import Row
 
 from tests.emulators.loaders.lake import BUCKET, Lake
 
@@ -41,14 +42,15 @@ class DatabricksConnection:
 
     @property
     def description(self) -> Any:
-        return self.database.description
+        return [(name, str(sql_type)) for name, sql_type, *_ in self.database.description or ()]
 
     @property
     def rowcount(self) -> int:
         return -1
 
     def fetchall(self) -> Any:
-        return self.database.fetchall()
+        names = [name for name, _ in self.description]
+        return [Row(**dict(zip(names, values, strict=True))) for values in self.database.fetchall()]
 
     def execute(self, sql: str, parameters: Any = None) -> None:
         copy = _COPY.fullmatch(sql)
