@@ -18,7 +18,7 @@ from airflow_provider_hvsms.transfers.hvsms_to_object_storage import HvsmsMessag
 
 GOOGLE_CONN_ID = "google_cloud_default"
 BUCKET = "my-bucket"
-FOLDER = "hvsms/messages/day={{ data_interval_start | ds }}"
+FOLDER = "hvsms/messages/{{ data_interval_start | ds }}"
 LOCATION = "EU"
 TABLE = "my_dataset.hvsms_messages"
 STAGING = f"{TABLE}_staging"

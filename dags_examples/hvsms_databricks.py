@@ -19,7 +19,7 @@ from airflow_provider_hvsms.transfers.hvsms_to_object_storage import HvsmsMessag
 AWS_CONN_ID = "aws_default"
 DATABRICKS_CONN_ID = "databricks_default"  # with the `http_path` of a SQL warehouse in its extra
 BUCKET = "my-bucket"
-FOLDER = "hvsms/messages/day={{ data_interval_start | ds }}"
+FOLDER = "hvsms/messages/{{ data_interval_start | ds }}"
 TABLE = "my_catalog.my_schema.hvsms_messages"
 STAGING = f"{TABLE}_staging"
 

@@ -20,7 +20,7 @@ AWS_CONN_ID = "aws_default"  # writes the files
 COPY_CONN_ID = "aws_redshift_copy"  # {"role_arn": "…"} in its extra is the role that Redshift reads with
 REDSHIFT_CONN_ID = "redshift_default"
 BUCKET = "my-bucket"
-FOLDER = "hvsms/messages/day={{ data_interval_start | ds }}"
+FOLDER = "hvsms/messages/{{ data_interval_start | ds }}"
 
 with DAG(
     dag_id="hvsms_redshift",

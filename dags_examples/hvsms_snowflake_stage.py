@@ -21,7 +21,7 @@ AWS_CONN_ID = "aws_default"
 SNOWFLAKE_CONN_ID = "snowflake_default"
 STAGE = "hvsms_stage"
 STAGE_PATH = "my-bucket/hvsms"  # where the stage's URL leads
-FOLDER = "messages/day={{ data_interval_start | ds }}"
+FOLDER = "messages/{{ data_interval_start | ds }}"
 
 COLUMNS = {
     "id": "VARCHAR",
