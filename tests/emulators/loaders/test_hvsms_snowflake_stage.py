@@ -1,7 +1,7 @@
 """Snowflake copies what the lake holds from an external stage, and a merge keeps the newest state.
 
-fakesnow stands in for Snowflake. It does not reach into S3: the objects that a stage's prefix stands for are given to it
-as local files.
+fakesnow stands in for Snowflake. It does not reach into S3: the objects that a stage's prefix stands for are given to
+it as local files.
 """
 
 from __future__ import annotations
