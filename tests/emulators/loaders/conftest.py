@@ -20,16 +20,24 @@ from tests.emulators.loaders.lake import BUCKET, Lake  # noqa: E402
 __all__ = ["run_example"]  # a fixture
 
 
-@pytest.fixture
-def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    """The bucket of the examples, behind the connection `aws_default`."""
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Lake]:
+    """One for all tests, because Airflow keeps the client of a connection."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     lake = Lake(f"http://{host}:{port}")
-    extra = {"endpoint_url": lake.url, "region_name": "us-east-1"}
-    connection = {"conn_type": "aws", "login": lake.key_id, "password": lake.key, "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
     lake.client.create_bucket(Bucket=BUCKET)
     yield lake
     server.stop()
+
+
+@pytest.fixture
+def lake(s3: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """The bucket of the examples, empty, behind the connection `aws_default`."""
+    extra = {"endpoint_url": s3.url, "region_name": "us-east-1"}
+    connection = {"conn_type": "aws", "login": s3.key_id, "password": s3.key, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    for key in s3.keys(""):
+        s3.client.delete_object(Bucket=BUCKET, Key=key)
+    return s3
