@@ -33,6 +33,9 @@ _PERMANENT = (
     ImportError,
     ValueError,  # no file system is registered for the scheme; a bucket's name is invalid
 )
+_PERMANENT_STATUSES = frozenset({400, 401, 403, 404, 405})
+"""HTTP statuses in the errors of Azure's clients and of gcsfs."""
+
 _QUERY_OR_LOGIN = re.compile(r"(?<=\?)[^\s'\"]+|(?<=://)[^\s/@'\"]+(?=@)")
 
 
@@ -158,12 +161,12 @@ class Folder:
         except HvsmsError:
             raise
         except Exception as error:
-            first_line = str(error).strip().partition("\n")[0]
+            first_line = str(error).strip().partition("\n")[0].rstrip(".")
             message = (
                 f"{self.display_name} cannot be used: {type(error).__name__}: "
                 f"{_QUERY_OR_LOGIN.sub('…', first_line)}. The load did not complete."
             )
-            if isinstance(error, _PERMANENT) or getattr(error, "errno", None) == errno.EROFS:
+            if _is_permanent(error):
                 raise UnusableFolder(
                     f"{message} Check that the bucket or container exists, and that files in the folder can be listed, "
                     "written and removed."
@@ -174,3 +177,13 @@ class Folder:
 def _name_of(entry: dict[str, Any]) -> str:
     name: str = entry["name"]
     return name.rstrip("/").rpartition("/")[2]
+
+
+def _is_permanent(error: Exception) -> bool:
+    status = getattr(error, "status_code", getattr(error, "code", None))
+    return (
+        isinstance(error, _PERMANENT)
+        or getattr(error, "errno", None) == errno.EROFS
+        or status in _PERMANENT_STATUSES
+        or str(error).startswith("Forbidden: ")  # gcsfs raises a bare OSError
+    )
