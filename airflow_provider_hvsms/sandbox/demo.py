@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -74,11 +75,15 @@ class _Airflow:
 
     def __init__(self, home: Path, sandbox: Sandbox, log: int) -> None:
         self._log = log
+        # Of the examples, this one alone: others need providers that may be missing.
+        dags = home / "dags"
+        dags.mkdir()
+        shutil.copy(_examples() / f"{DAG_ID}.py", dags)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
         self._environment = {
             **inherited,
             "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(_examples()),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW_CONN_HVSMS_DEFAULT": json.dumps(sandbox.airflow_connection),
             "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(WAREHOUSE.resolve())}),

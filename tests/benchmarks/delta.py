@@ -24,8 +24,8 @@ from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant
 from airflow_provider_hvsms.api.client import connect
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
-from airflow_provider_hvsms.sinks.delta.record_batches import RecordBatches
 from airflow_provider_hvsms.sinks.delta.sink import open_delta
+from airflow_provider_hvsms.sinks.record_batches import RecordBatches
 from airflow_provider_hvsms.sinks.schema import MESSAGES, Row
 
 FEW, MESSAGES_TIMED, MANY = 10_000, 300_000, 1_000_000

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_hvsms.api.errors import TableMismatch
 from airflow_provider_hvsms.sinks.delta.partition import Partition
-from airflow_provider_hvsms.sinks.delta.record_batches import arrow_type
+from airflow_provider_hvsms.sinks.record_batches import arrow_type
 from airflow_provider_hvsms.sinks.schema import Column, Layout
 
 _KNOWN_FEATURES = frozenset(

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_hvsms.sinks.delta.keys import key_array
 from airflow_provider_hvsms.sinks.delta.partition import Partition, hours_of
-from airflow_provider_hvsms.sinks.delta.record_batches import RecordBatches
+from airflow_provider_hvsms.sinks.record_batches import RecordBatches
 from airflow_provider_hvsms.sinks.schema import Layout, Row
 
 _OLDEST = -(2**63)

@@ -13,9 +13,9 @@ from airflow_provider_hvsms.sinks.delta.data_files import DataFile
 from airflow_provider_hvsms.sinks.delta.folder import DeltaFolder
 from airflow_provider_hvsms.sinks.delta.packages import Packages
 from airflow_provider_hvsms.sinks.delta.partition import Partition, hour_of
-from airflow_provider_hvsms.sinks.delta.record_batches import arrow_type
 from airflow_provider_hvsms.sinks.delta.schema_check import check_table, missing_columns
 from airflow_provider_hvsms.sinks.delta.storage_options import Location, locate, only_given_credentials
+from airflow_provider_hvsms.sinks.record_batches import arrow_type
 from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Layout
 
 

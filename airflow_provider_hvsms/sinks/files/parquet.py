@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import decimal
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
 from typing import IO, Any, ClassVar
 
-from airflow_provider_hvsms.api.errors import MissingPackage, ValueDoesNotFit
+from airflow_provider_hvsms.api.errors import MissingPackage
 from airflow_provider_hvsms.sinks.files.format import Encoder, FileFormat, RowWriter
-from airflow_provider_hvsms.sinks.schema import Column, ColumnType, Row
-
-_PRECISION, _SCALE = 18, 6
-_ROUNDING = decimal.Context(prec=_PRECISION, rounding=decimal.ROUND_HALF_EVEN)
-_SMALLEST_STEP = Decimal(1).scaleb(-_SCALE)
+from airflow_provider_hvsms.sinks.record_batches import RecordBatches
+from airflow_provider_hvsms.sinks.schema import Column, Row
 
 
 class Parquet(FileFormat):
@@ -42,7 +37,7 @@ class Parquet(FileFormat):
         return self._open_parquet(file, columns)
 
     def chunk_encoder(self, columns: Sequence[Column]) -> Encoder:
-        batches = _RecordBatches(columns, self._arrow)
+        batches = RecordBatches(columns, self._arrow)
         return lambda rows: bytes(batches.of_rows(rows).serialize())
 
     def write_chunks(self, file: IO[bytes], columns: Sequence[Column], chunks: Iterable[bytes]) -> None:
@@ -54,11 +49,11 @@ class Parquet(FileFormat):
         writer.close()
 
     def _open_parquet(self, file: IO[bytes], columns: Sequence[Column]) -> _ParquetWriter:
-        return _ParquetWriter(file, _RecordBatches(columns, self._arrow), self.compression, self._arrow)
+        return _ParquetWriter(file, RecordBatches(columns, self._arrow), self.compression, self._arrow)
 
 
 class _ParquetWriter:
-    def __init__(self, file: IO[bytes], batches: _RecordBatches, compression: str, arrow: Any) -> None:
+    def __init__(self, file: IO[bytes], batches: RecordBatches, compression: str, arrow: Any) -> None:
         self._arrow = arrow
         self.batches = batches
         self._writer = arrow.parquet.ParquetWriter(file, batches.schema, compression=compression)
@@ -74,32 +69,6 @@ class _ParquetWriter:
         self._writer.close()
 
 
-class _RecordBatches:
-    """Makes Arrow's record batches of rows."""
-
-    def __init__(self, columns: Sequence[Column], arrow: Any) -> None:
-        self._arrow = arrow
-        self._columns = columns
-        self.schema = arrow.schema([(column.name, _arrow_type(column.type, arrow)) for column in columns])
-
-    def of_rows(self, rows: Sequence[Row]) -> Any:
-        values = zip(*rows, strict=True)
-        arrays = [self._array(*column) for column in zip(self._columns, self.schema.types, values, strict=True)]
-        return self._arrow.RecordBatch.from_arrays(arrays, schema=self.schema)
-
-    def _array(self, column: Column, arrow_type: Any, values: Sequence[Any]) -> Any:
-        try:
-            if column.type is ColumnType.DECIMAL:
-                values = [None if value is None else _ROUNDING.quantize(value, _SMALLEST_STEP) for value in values]
-            return self._arrow.array(values, arrow_type)
-        except (decimal.InvalidOperation, OverflowError, ValueError):
-            # Without the cause, whose message may contain the value.
-            raise ValueDoesNotFit(
-                f"A value of column {column.name!r} does not fit into Parquet's {arrow_type}. "
-                "Files of the formats 'jsonl' and 'csv' have no such limit."
-            ) from None
-
-
 def _in_tables(batches: Iterable[Any], rows: int, arrow: Any) -> Iterator[Any]:
     """All rows of the batches, in tables of a fixed number of rows and of one chunk: the bytes depend on both."""
     pending: list[Any] = []
@@ -111,18 +80,6 @@ def _in_tables(batches: Iterable[Any], rows: int, arrow: Any) -> Iterator[Any]:
             pending = table.slice(rows).to_batches()
     if pending:
         yield arrow.Table.from_batches(pending).combine_chunks()
-
-
-def _arrow_type(column_type: ColumnType, arrow: Any) -> Any:
-    match column_type:
-        case ColumnType.INTEGER:
-            return arrow.int64()
-        case ColumnType.DECIMAL:
-            return arrow.decimal128(_PRECISION, _SCALE)
-        case ColumnType.TIMESTAMP:
-            return arrow.timestamp("us", "UTC")
-        case _:
-            return arrow.string()
 
 
 def _import_pyarrow() -> Any:

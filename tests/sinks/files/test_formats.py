@@ -156,12 +156,12 @@ def test_parquet_rounds_decimals_half_to_even() -> None:
 def test_a_decimal_that_is_too_large_for_parquet_after_rounding_is_refused() -> None:
     names = (column.name for column in MESSAGES.columns)
     values = {**dict(zip(names, row(1), strict=True)), "cost": Decimal("999999999999.9999999")}
-    with pytest.raises(ValueDoesNotFit, match=r"column 'cost' does not fit into Parquet's decimal128\(18, 6\)"):
+    with pytest.raises(ValueDoesNotFit, match=r"column 'cost' does not fit into Arrow's decimal128\(18, 6\)"):
         encode("parquet", [tuple(values.values())])
 
 
 def test_an_integer_that_is_too_large_for_parquet_is_refused() -> None:
-    with pytest.raises(ValueDoesNotFit, match="column 'segment_count' does not fit into Parquet's int64"):
+    with pytest.raises(ValueDoesNotFit, match="column 'segment_count' does not fit into Arrow's int64"):
         encode("parquet", [row(1, segment_count=2**63)])
 
 

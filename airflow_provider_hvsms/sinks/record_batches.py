@@ -1,4 +1,4 @@
-"""Rows as Arrow's record batches."""
+"""Rows as Arrow's record batches, for Parquet and Delta Lake."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class RecordBatches:
         except (decimal.InvalidOperation, OverflowError, ValueError):
             # Without the cause, whose message may contain the value.
             raise ValueDoesNotFit(
-                f"A value of column {column.name!r} does not fit into Delta's {arrow_type}. "
-                "Use the format 'jsonl' or 'csv', which have no such limit."
+                f"A value of column {column.name!r} does not fit into Arrow's {arrow_type}. "
+                "Files of the formats 'jsonl' and 'csv' have no such limit."
             ) from None
 
 
