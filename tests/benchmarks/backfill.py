@@ -5,7 +5,7 @@ extra `benchmark-celery` and the system's package `redis-server`, and starts eve
 Airflow with scheduler, DAG processor, API server and workers.
 
 The DAG is the example `hvsms_backfill_days`. A cluster policy makes its pages smaller, so that 6,000 messages a day
-take as many requests as 30,000. The quota window is 12 seconds long instead of 60, so that the run takes minutes.
+take as many requests as 60,000. The quota window is 12 seconds long instead of 60, so that the run takes minutes.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from tests.benchmarks.backfill_services import PostgreSql, postgresql, redis
 EXAMPLE = Path(__file__).parents[2] / "dags_examples" / f"{report.DAG_ID}.py"
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DAYS = 60
-PAGES_A_DAY, PER_PAGE = 30, 200
+PAGES_A_DAY, PER_PAGE = 60, 100
 
-LIMIT, WINDOW = 60, 12.0
+LIMIT, WINDOW = 120, 12.0
 
 WORKERS = ("worker-1", "worker-2", "worker-3")
 CONCURRENCY = 3
@@ -167,18 +167,18 @@ def _judge_quota(setting: Setting) -> Iterator[bool]:
     usage = report.usage(setting.sandbox, report.busy_spans(setting.database, FEWEST_TASKS))
     share = usage.share(LIMIT, WINDOW)
     yield _judge(
-        f"{share:.0%} of the quota was used in the {usage.seconds:.0f} s with {FEWEST_TASKS} running tasks or more",
+        f"{share:.1%} of the quota was used in the {usage.seconds:.0f} s with {FEWEST_TASKS} running tasks or more",
         share >= NEEDED_SHARE,
         f"{NEEDED_SHARE:.0%} needed",
     )
     refusals = {worker: report.refusals(setting.airflow.log_folder(worker)) for worker in WORKERS}
     by_worker = ", ".join(f"{count} on {worker}" for worker, count in refusals.items())
-    refused, most = setting.sandbox.counters.refused, ALLOWED_REFUSALS * CONCURRENCY
+    refused = setting.sandbox.counters.refused
     # A worker that is killed may not have logged its last one.
     yield _judge(
         f"{refused} requests were refused (429): {by_worker}",
-        max(refusals.values()) <= most and refused <= most * len(WORKERS),
-        f"{ALLOWED_REFUSALS} for each of a worker's {CONCURRENCY} processes allowed",
+        max(refusals.values()) <= ALLOWED_REFUSALS and refused <= ALLOWED_REFUSALS * len(WORKERS),
+        f"{ALLOWED_REFUSALS} a worker allowed",
     )
 
 
