@@ -10,9 +10,9 @@ from multiprocessing.connection import Connection
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from tests.sinks.files.conftest import connect_s3
 from tests.sinks.files.folders import FIRST_DAY, attach, open_lake
 from tests.sinks.files.sample_rows import row
+from tests.support.s3 import connect_s3
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])

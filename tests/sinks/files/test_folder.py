@@ -13,7 +13,6 @@ from fsspec.implementations.local import LocalFileSystem
 from s3fs import S3FileSystem
 
 from airflow_provider_hvsms.api.errors import InvalidRequest, MissingPackage, PermanentError, TransientError
-from tests.sinks.files.conftest import KEY, KEY_ID
 from tests.sinks.files.folders import (
     attach,
     ids,
@@ -25,6 +24,7 @@ from tests.sinks.files.folders import (
     visible_names,
 )
 from tests.sinks.files.sample_rows import row, rows
+from tests.support.s3 import KEY, KEY_ID
 
 
 def refused(path: ObjectStoragePath, **options: Any) -> str:
