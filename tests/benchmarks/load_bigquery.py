@@ -51,7 +51,7 @@ def load(count: int) -> float:
     """
     from airflow.providers.common.compat.sdk import BaseHook
 
-    from tests.emulators.bigquery.loading import many, open_table
+    from tests.emulators.warehouses.loading import many, open_table
 
     dataset = f"load_{count}"
     BaseHook.get_hook("warehouse").get_client(project_id=PROJECT).create_dataset(dataset)

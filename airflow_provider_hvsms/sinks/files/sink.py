@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.sinks.files.folder import Folder
 from airflow_provider_hvsms.sinks.files.format import FileFormat
 from airflow_provider_hvsms.sinks.files.jsonl import JsonLines
+from airflow_provider_hvsms.sinks.files.local_file import LocalFile
 from airflow_provider_hvsms.sinks.files.publication import Publication, check_not_mixed
 from airflow_provider_hvsms.sinks.files.registry import find_format
-from airflow_provider_hvsms.sinks.schema import REJECTS, Column, Layout, Row
+from airflow_provider_hvsms.sinks.schema import REJECTS, Layout, Row
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -91,8 +91,8 @@ class FileSink:
         self._format = file_format
         self._rows_per_part = rows_per_part
         self._buffer: list[Row] = []
-        self._part: _TemporaryFile | None = None
-        self._rejects: _TemporaryFile | None = None
+        self._part: LocalFile | None = None
+        self._rejects: LocalFile | None = None
 
     def add(self, rows: list[Row], rejects: list[Row]) -> None:
         """Add rows of the layout, and rows of `REJECTS`."""
@@ -101,7 +101,7 @@ class FileSink:
             self._write(self._buffer[:size])
             del self._buffer[:size]
         if rejects:
-            self._rejects = self._rejects or _TemporaryFile(JsonLines("none"), REJECTS.columns)
+            self._rejects = self._rejects or LocalFile(JsonLines("none"), REJECTS.columns)
             self._rejects.write(rejects)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
@@ -131,7 +131,7 @@ class FileSink:
         return min(self._format.rows_per_block, self._rows_per_part - rows)
 
     def _write(self, rows: Sequence[Row]) -> None:
-        self._part = self._part or _TemporaryFile(self._format, self._layout.columns)
+        self._part = self._part or LocalFile(self._format, self._layout.columns)
         self._part.write(rows)
         if self._part.rows == self._rows_per_part:
             self._finish_part(self._part)
@@ -143,34 +143,9 @@ class FileSink:
         if self._part:
             self._finish_part(self._part)
         elif not self._publication.has_parts and self._format.stores_schema:
-            self._finish_part(_TemporaryFile(self._format, self._layout.columns))
+            self._finish_part(LocalFile(self._format, self._layout.columns))
 
-    def _finish_part(self, part: _TemporaryFile) -> None:
+    def _finish_part(self, part: LocalFile) -> None:
         self._publication.add_part(part.complete(), self._format.suffix)
         part.discard()
         self._part = None
-
-
-class _TemporaryFile:
-    """A local file that rows are written to. It has no name, so that it goes away even when the process is killed."""
-
-    def __init__(self, file_format: FileFormat, columns: Sequence[Column]) -> None:
-        self.rows = 0
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by discard
-        self._complete = False
-        self._writer = file_format.open_writer(self._file, columns)
-
-    def write(self, rows: Sequence[Row]) -> None:
-        self._writer.write(rows)
-        self.rows += len(rows)
-
-    def complete(self) -> IO[bytes]:
-        self._writer.close()
-        self._complete = True
-        return self._file
-
-    def discard(self) -> None:
-        if not self._complete:
-            with suppress(OSError):  # the disk is full
-                self._writer.close()
-        self._file.close()

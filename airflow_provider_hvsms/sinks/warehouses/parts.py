@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import IO
 
 from airflow_provider_hvsms.sinks.files.format import FileFormat
+from airflow_provider_hvsms.sinks.files.local_file import LocalFile
 from airflow_provider_hvsms.sinks.schema import Column, Row
 
 ROWS_PER_PART = 100_000
@@ -29,7 +28,7 @@ class Parts:
         self._load = load
         self._sequence = itertools.count()
         self._buffer: list[Row] = []
-        self._part: _Part | None = None
+        self._part: LocalFile | None = None
 
     def add(self, rows: Sequence[Row]) -> None:
         """Add rows without their number."""
@@ -57,38 +56,12 @@ class Parts:
         return min(self._format.rows_per_block, ROWS_PER_PART - (self._part.rows if self._part else 0))
 
     def _write(self, rows: Sequence[Row]) -> None:
-        self._part = self._part or _Part(self._format, self._columns)
+        self._part = self._part or LocalFile(self._format, self._columns)
         self._part.write(rows)
         if self._part.rows == ROWS_PER_PART:
             self._load_part(self._part)
 
-    def _load_part(self, part: _Part) -> None:
+    def _load_part(self, part: LocalFile) -> None:
         self._load(part.complete())
         part.discard()
         self._part = None
-
-
-class _Part:
-    """A local file. It has no name, so that it goes away even when the process is killed."""
-
-    def __init__(self, file_format: FileFormat, columns: Sequence[Column]) -> None:
-        self.rows = 0
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by discard
-        self._complete = False
-        self._writer = file_format.open_writer(self._file, columns)
-
-    def write(self, rows: Sequence[Row]) -> None:
-        self._writer.write(rows)
-        self.rows += len(rows)
-
-    def complete(self) -> IO[bytes]:
-        self._writer.close()
-        self._complete = True
-        self._file.seek(0)
-        return self._file
-
-    def discard(self) -> None:
-        if not self._complete:
-            with suppress(OSError):  # the disk is full
-                self._writer.close()
-        self._file.close()

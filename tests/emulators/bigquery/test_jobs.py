@@ -14,7 +14,7 @@ from airflow_provider_hvsms.sinks.schema import Changes, Row
 from airflow_provider_hvsms.sinks.warehouses import bigquery, parts
 from tests.emulators.bigquery.conftest import BigQueryWarehouse
 from tests.emulators.bigquery.emulator import CONFLICT, Failure, tables_of
-from tests.emulators.bigquery.loading import LATER, SECOND_LOAD, interrupted, load, many, open_table, rows
+from tests.emulators.warehouses.loading import LATER, SECOND_LOAD, interrupted, load, many, open_table, rows
 from tests.support.messages import NOON, message
 
 

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_hvsms.sinks.schema import Changes, Row
 from airflow_provider_hvsms.sinks.warehouses import parts
 from tests.emulators.bigquery.conftest import BigQueryWarehouse
-from tests.emulators.bigquery.loading import LATER, SECOND_LOAD, load, many
+from tests.emulators.warehouses.loading import LATER, SECOND_LOAD, load, many
 
 ROWS = 2_500
 KILLS = 20

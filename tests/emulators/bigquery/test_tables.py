@@ -13,8 +13,8 @@ from airflow_provider_hvsms.sinks.warehouses.bigquery_sql import field_type
 from airflow_provider_hvsms.sinks.warehouses.registry import find_warehouse
 from tests.emulators.bigquery.conftest import BigQueryWarehouse
 from tests.emulators.bigquery.emulator import Failure
-from tests.emulators.bigquery.loading import SECOND_LOAD, load, rows, unreadable
-from tests.emulators.bigquery.test_values import BATCH
+from tests.emulators.warehouses.loading import SECOND_LOAD, load, rows, unreadable
+from tests.emulators.warehouses.values import BATCH
 from tests.support.messages import LOADED_AT, message
 
 

@@ -12,7 +12,7 @@ import snowflake.connector
 from airflow_provider_hvsms.api.records import Reject
 from airflow_provider_hvsms.sinks.schema import REJECTS
 from tests.emulators.snowflake.connecting import connect_to
-from tests.emulators.snowflake.loading import load, many
+from tests.emulators.warehouses.loading import load, many
 from tests.support.messages import LOADED_AT, NOON
 
 ROWS = 300

@@ -15,7 +15,7 @@ from airflow_provider_hvsms.sinks.warehouses.registry import find_warehouse
 from airflow_provider_hvsms.sinks.warehouses.sink import open_warehouse_table
 from airflow_provider_hvsms.sinks.warehouses.snowflake import Snowflake
 from tests.emulators.snowflake.conftest import SnowflakeWarehouse
-from tests.emulators.snowflake.loading import LATER, interrupted, load, many, open_table, rows
+from tests.emulators.warehouses.loading import LATER, interrupted, load, many, open_table, rows
 from tests.support.messages import LOADED_AT, REJECT, message
 from tests.support.waiting import wait_for
 

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_hvsms.api.errors import LoadFailed, LoadRefused
 from tests.emulators.snowflake.conftest import SnowflakeWarehouse
-from tests.emulators.snowflake.loading import load, rows, unreadable
+from tests.emulators.warehouses.loading import load, rows, unreadable
 from tests.support.messages import message
 
 DENIED = (3001, "42501", "SQL access control error:\nInsufficient privileges to operate on schema 'SMS'")

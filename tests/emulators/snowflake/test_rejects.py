@@ -10,7 +10,7 @@ from airflow_provider_hvsms.api.errors import LoadRefused
 from airflow_provider_hvsms.api.records import Reject
 from airflow_provider_hvsms.sinks.schema import REJECTS, Changes
 from tests.emulators.snowflake.conftest import SnowflakeWarehouse
-from tests.emulators.snowflake.loading import LATER, SECOND_LOAD, load, rows
+from tests.emulators.warehouses.loading import LATER, SECOND_LOAD, load, rows
 from tests.support.messages import LOADED_AT, REJECT, message
 
 

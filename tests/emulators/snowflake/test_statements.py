@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_hvsms.sinks.schema import REJECTS, Changes
 from tests.emulators.snowflake.conftest import SnowflakeWarehouse
-from tests.emulators.snowflake.loading import load, many, open_table, rows
+from tests.emulators.warehouses.loading import load, many, open_table, rows
 from tests.support.messages import LOADED_AT, REJECT, message
 
 

@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_hvsms.api.errors import TableMismatch
 from airflow_provider_hvsms.sinks.schema import Changes
 from tests.emulators.snowflake.conftest import SnowflakeWarehouse
-from tests.emulators.snowflake.loading import LATER, SECOND_LOAD, load, rows, unreadable
+from tests.emulators.warehouses.loading import LATER, SECOND_LOAD, load, rows, unreadable
 from tests.support.messages import message
 
 

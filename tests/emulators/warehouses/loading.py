@@ -30,7 +30,7 @@ def many(count: int, **fields: Any) -> list[Row]:
 
 
 def open_table(
-    table: str = "messages", layout: Layout[Any] = MESSAGES, **options: Any
+    table: str = "sms.messages", layout: Layout[Any] = MESSAGES, **options: Any
 ) -> AbstractContextManager[WarehouseSink]:
     warehouse = find_warehouse(BaseHook.get_hook("warehouse"))
     assert warehouse is not None
@@ -40,7 +40,7 @@ def open_table(
 def load(
     batches: Iterable[list[Row]],
     *,
-    table: str = "messages",
+    table: str = "sms.messages",
     layout: Layout[Any] = MESSAGES,
     rejects: list[Row] | None = None,
     **options: Any,
