@@ -23,7 +23,7 @@ from airflow_provider_hvsms.sinks.sql.counts import count_affected, count_existi
 from airflow_provider_hvsms.sinks.sql.dialect import MAX_LOCK_WAIT, Database, NameLimit
 from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn
 from airflow_provider_hvsms.sinks.sql.keys import usable_keys
-from airflow_provider_hvsms.sinks.sql.merge import merged_values, rows_in_read_order
+from airflow_provider_hvsms.sinks.sql.merge import is_changed, merged_values, rows_in_read_order
 from airflow_provider_hvsms.sinks.sql.mismatch import missing_key, table_mismatch
 from airflow_provider_hvsms.sinks.sql.schema_change import AlterNothing, CreateLike, add_columns, drop_columns
 from airflow_provider_hvsms.sinks.sql.tables import SEQUENCE, make_numbers, probe_name
@@ -218,7 +218,7 @@ class MySqlDatabase(Database):
         # Rows are merged one at a time, so the second row of a key is merged into the first.
         insert = mysql.insert(target).from_select(layout.names, rows_in_read_order(stage, layout))
         values = merged_values(insert.inserted, target, layout)
-        changed = sa.or_(*(value.is_distinct_from(target.c[name]) for name, value in values.items()))
+        changed = is_changed(insert.inserted, target, layout)
         loaded_at = sa.case((changed, insert.inserted[LOADED_AT.name]), else_=target.c[LOADED_AT.name])
         # Each assignment sees the results of those before it, so the version that all of them read comes last.
         others = sorted(values.items(), key=lambda item: item[0] == layout.version)

@@ -19,7 +19,7 @@ from airflow_provider_hvsms.sinks.sql.bulk_insert import (
     format_timestamps,
     insert_statement,
 )
-from airflow_provider_hvsms.sinks.sql.counts import count_rows
+from airflow_provider_hvsms.sinks.sql.counts import count_matches, count_rows
 from airflow_provider_hvsms.sinks.sql.dialect import MAX_LOCK_WAIT
 from airflow_provider_hvsms.sinks.sql.merge import rows_in_read_order
 from airflow_provider_hvsms.sinks.sql.sql_types import TypeFamily, required_family
@@ -74,6 +74,15 @@ class SqliteDatabase(UpsertDatabase):
         """SQLite merges one row at a time, so the second row of a record is merged into the first."""
         self._merge(connection, target, stage, layout)
         return Changes(inserted=count_rows(connection, target), updated=0, unchanged=0)
+
+    def merge(
+        self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]
+    ) -> Changes:
+        rows, records, existing = count_matches(connection, target, stage, layout)
+        if records < rows:
+            self._remove_superseded(connection, stage, layout)
+        changed, inserted = self._merge(connection, target, stage, layout), records - existing
+        return Changes(inserted=inserted, updated=changed - inserted, unchanged=records - changed)
 
     def _insert(self, target: sa.Table) -> Any:
         return sqlite.insert(target)

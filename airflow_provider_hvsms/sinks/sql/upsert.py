@@ -12,7 +12,7 @@ from airflow_provider_hvsms.sinks.sql.counts import count_affected
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn
 from airflow_provider_hvsms.sinks.sql.keys import usable_keys
-from airflow_provider_hvsms.sinks.sql.merge import merged_values, staged_rows
+from airflow_provider_hvsms.sinks.sql.merge import is_changed, merged_values, staged_rows
 from airflow_provider_hvsms.sinks.sql.mismatch import missing_key
 
 
@@ -49,11 +49,10 @@ class UpsertDatabase(Database):
     def _merge(self, connection: sa.engine.Connection, target: sa.Table, stage: sa.Table, layout: Layout[Any]) -> int:
         insert = self._insert(target).from_select(layout.names, self._staged_rows(stage, layout))
         values = merged_values(insert.excluded, target, layout)
-        changed = [value.is_distinct_from(target.c[name]) for name, value in values.items()]
         upsert = insert.on_conflict_do_update(
             index_elements=list(layout.key),
             set_={**values, LOADED_AT.name: insert.excluded[LOADED_AT.name]},
-            where=sa.or_(*changed),
+            where=is_changed(insert.excluded, target, layout),
         )
         return count_affected(connection, upsert)
 
