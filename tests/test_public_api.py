@@ -32,7 +32,7 @@ from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchCompletedEventTrigge
 
 CONNECTION = {"hvsms_conn_id"}
 WINDOW = {"date_from", "date_to"}
-MESSAGES = {"batch_id", "phone_numbers", "direction", "view"}
+MESSAGES = {"batch_id", "phone_numbers", "direction", "view", "reconcile"}
 STATUSES = {"batch_id", "phone_numbers", "direction"}
 BATCHES = {"from_number", "statuses"}
 OPT_OUTS = {"from_number", "to_number", "status"}

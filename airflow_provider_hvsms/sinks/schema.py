@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 import msgspec
 
 from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Reject, StatusTotal, StatusTotals
+from airflow_provider_hvsms.sinks.personal_data import PersonalData
 
 RecordT = TypeVar("RecordT")
 Row = tuple[Any, ...]
@@ -65,6 +66,7 @@ class Layout(Generic[RecordT]):
     :param version: the column that orders the states of one record; `None` if the resource has none.
     :param kept: columns that keep their value when a newer state has null.
     :param immutable: columns, besides those of the key, that have the same value in all states of a record.
+    :param personal_data: what the rows hold of people.
     """
 
     record_columns: tuple[Column, ...]
@@ -72,6 +74,7 @@ class Layout(Generic[RecordT]):
     version: str | None = None
     kept: frozenset[str] = frozenset()
     immutable: frozenset[str] = frozenset()
+    personal_data: PersonalData = "keep"
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -13,7 +13,8 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_hvsms.api.filters import OnInvalid, check_choice
 from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
-from airflow_provider_hvsms.sinks.schema import REJECTS
+from airflow_provider_hvsms.sinks.personal_data import PersonalData
+from airflow_provider_hvsms.sinks.schema import REJECTS, Layout, Sink
 from airflow_provider_hvsms.transfers.progress import Progress
 from airflow_provider_hvsms.transfers.unknown_field_log import UnknownFieldLog
 from airflow_provider_hvsms.utils.arguments import check_when_parsed, rendered
@@ -34,6 +35,8 @@ class HvsmsTransferOperator(BaseOperator):
         fails and names it. `quarantine`: its JSON, the reason and the time go to the rejects, and it is counted.
     :param extra_fields: keep fields that this version does not know, as JSON in a column `extra`; off by default. The
         log names them in any case.
+    :param personal_data: what the target holds of people, rejects included. `keep` (default): numbers and texts as
+        they are. `hash`: each number as a hash with the `hash_key` of the connection, and no texts. `drop`: neither.
     """
 
     template_fields: Sequence[str] = ("hvsms_conn_id",)
@@ -41,13 +44,23 @@ class HvsmsTransferOperator(BaseOperator):
     extract: ClassVar[type[Extract]]
     target: ClassVar[type[Target]]
 
-    def __init__(self, *, hvsms_conn_id: str, on_invalid: OnInvalid, extra_fields: bool, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        hvsms_conn_id: str,
+        on_invalid: OnInvalid,
+        extra_fields: bool,
+        personal_data: PersonalData = "keep",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.hvsms_conn_id = hvsms_conn_id
         self.on_invalid = on_invalid
         self.extra_fields = extra_fields
+        self.personal_data = personal_data
         with check_when_parsed(self):
             check_choice("on_invalid", on_invalid, get_args(OnInvalid))
+            check_choice("personal_data", personal_data, get_args(PersonalData))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the transfer, and return its summary.
@@ -56,27 +69,33 @@ class HvsmsTransferOperator(BaseOperator):
         where the target can tell, also `inserted`, `updated` and `unchanged`.
         """
         extract, target = rendered(self.extract, self), rendered(self.target, self)
-        layout = self.extract.layout.with_extra() if self.extra_fields else self.extract.layout
-        with_rejects = self.on_invalid == "quarantine"
         with fail_without_retry(self.hvsms_conn_id):
             extract.check_rendered(context)
+            layout = self._layout()
+            window, with_rejects = extract.planned_window(context), self.on_invalid == "quarantine"
             with (
                 HvsmsHook(self.hvsms_conn_id).get_conn() as client,
-                target.open(layout, window=extract.planned_window(context), with_rejects=with_rejects) as sink,
+                target.open(layout, window=window, with_rejects=with_rejects) as sink,
             ):
                 reading = extract.read(client, context, self.on_invalid)
                 self.log.info("Reading %s.", f"what was created in {reading.window}" if reading.window else "all")
                 progress = Progress(client, self.log)
-                unknown = UnknownFieldLog(self.log, self.extract.resource, kept=self.extra_fields)
-                loaded_at = datetime.now(UTC)
-                with closing(read_ahead([reading.pages])) as pages:
-                    for page in progress.over(pages):
-                        unknown.note(page.unknown_fields)
-                        sink.add(layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at))
+                self._write(reading, layout, sink, progress)
                 summary = self._summarise(reading, progress)
                 changes = sink.finish(summary)
                 progress.log_end()
-                return {**summary, **dataclasses.asdict(changes)} if changes else summary
+        return {**summary, **dataclasses.asdict(changes)} if changes else summary
+
+    def _layout(self) -> Layout[Any]:
+        return self.extract.layout.with_extra() if self.extra_fields else self.extract.layout
+
+    def _write(self, reading: Reading, layout: Layout[Any], sink: Sink, progress: Progress) -> None:
+        unknown = UnknownFieldLog(self.log, self.extract.resource, kept=self.extra_fields)
+        loaded_at = datetime.now(UTC)
+        with closing(read_ahead([reading.pages])) as pages:
+            for page in progress.over(pages):
+                unknown.note(page.unknown_fields)
+                sink.add(layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at))
 
     def _summarise(self, reading: Reading, progress: Progress) -> dict[str, Any]:
         window = reading.window

@@ -20,6 +20,7 @@ from airflow_provider_hvsms.api.filters import (
 from airflow_provider_hvsms.api.records import Page
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sinks.schema import BATCHES, MESSAGES, OPT_OUTS, STATUSES, Layout, status_rows
+from airflow_provider_hvsms.transfers.reconciliation import Reconcile
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
 from airflow_provider_hvsms.utils.data_interval import up_to_now
 from airflow_provider_hvsms.utils.selections import BatchSelection, MessageSelection
@@ -74,20 +75,26 @@ class MessagesExtract(MessageSelection):
         where the quota allows several requests in the time that one takes, and up to twice as many where the quota
         would not be used otherwise. A slice costs at most one more request. 1 reads one page after the other, the next
         one while one is written.
+    :param reconcile: what happens if the message store counts other messages in the window than were read. `warn`
+        (default): the log says so. `fail`: the load fails, and the target stays as it was. `off`: they are not
+        counted, which saves one request.
     """
 
     layout: ClassVar[Layout[Any]] = MESSAGES
     resource: ClassVar[str] = "messages"
-    template_fields: ClassVar[tuple[str, ...]] = (*MessageSelection.template_fields, "view")
+    template_fields: ClassVar[tuple[str, ...]] = (*MessageSelection.template_fields, "view", "reconcile")
 
     view: Any = "Simple"
     per_page: int = MAX_PER_PAGE
     concurrency: int = DEFAULT_CONCURRENCY
+    reconcile: Any = "warn"
 
     def check_known(self) -> None:
         super().check_known()
         if is_known(self.view):
             check_choice("view", self.view, get_args(View))
+        if is_known(self.reconcile):
+            check_choice("reconcile", self.reconcile, get_args(Reconcile))
         check_per_page(self.per_page)
         check_concurrency(self.concurrency)
 

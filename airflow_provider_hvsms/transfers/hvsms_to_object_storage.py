@@ -12,6 +12,7 @@ from airflow_provider_hvsms.api.filters import MAX_PER_PAGE, BatchStatus, Direct
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sinks.files.partitions import PartitionBy
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART
+from airflow_provider_hvsms.sinks.personal_data import PersonalData
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
 from airflow_provider_hvsms.transfers.extracts import (
     DEFAULT_CONCURRENCY,
@@ -20,6 +21,7 @@ from airflow_provider_hvsms.transfers.extracts import (
     OptOutsExtract,
     StatusesExtract,
 )
+from airflow_provider_hvsms.transfers.reconciliation import Reconcile
 from airflow_provider_hvsms.transfers.targets import FolderTarget
 from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, check_when_parsed, keep, takes
 
@@ -58,12 +60,20 @@ class HvsmsMessagesToObjectStorageOperator(HvsmsTransferOperator):
         view: View | str = "Simple",
         per_page: int = MAX_PER_PAGE,
         concurrency: int = DEFAULT_CONCURRENCY,
+        reconcile: Reconcile | str = "warn",
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
         extra_fields: bool = False,
+        personal_data: PersonalData = "keep",
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        super().__init__(
+            hvsms_conn_id=hvsms_conn_id,
+            on_invalid=on_invalid,
+            extra_fields=extra_fields,
+            personal_data=personal_data,
+            **kwargs,
+        )
         target = FolderTarget(
             path=path,
             format=format,
@@ -83,6 +93,7 @@ class HvsmsMessagesToObjectStorageOperator(HvsmsTransferOperator):
             view=view,
             per_page=per_page,
             concurrency=concurrency,
+            reconcile=reconcile,
         )
         keep(self, extract)
         _check_records(self, target, of_one_batch=extract.has_batch_window)
@@ -120,9 +131,16 @@ class HvsmsBatchesToObjectStorageOperator(HvsmsTransferOperator):
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
         extra_fields: bool = False,
+        personal_data: PersonalData = "keep",
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        super().__init__(
+            hvsms_conn_id=hvsms_conn_id,
+            on_invalid=on_invalid,
+            extra_fields=extra_fields,
+            personal_data=personal_data,
+            **kwargs,
+        )
         target = FolderTarget(
             path=path,
             format=format,
@@ -227,9 +245,16 @@ class HvsmsOptOutsToObjectStorageOperator(HvsmsTransferOperator):
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
         extra_fields: bool = False,
+        personal_data: PersonalData = "keep",
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        super().__init__(
+            hvsms_conn_id=hvsms_conn_id,
+            on_invalid=on_invalid,
+            extra_fields=extra_fields,
+            personal_data=personal_data,
+            **kwargs,
+        )
         target = FolderTarget(
             path=path,
             format=format,

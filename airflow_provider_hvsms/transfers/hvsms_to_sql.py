@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_hvsms.api.filters import MAX_PER_PAGE, BatchStatus, Direction, OnInvalid, OptOutStatus, View
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.sinks.personal_data import PersonalData
 from airflow_provider_hvsms.sinks.schema import OnSchemaChange
 from airflow_provider_hvsms.transfers.base import HvsmsTransferOperator
 from airflow_provider_hvsms.transfers.extracts import (
@@ -17,6 +18,7 @@ from airflow_provider_hvsms.transfers.extracts import (
     OptOutsExtract,
     StatusesExtract,
 )
+from airflow_provider_hvsms.transfers.reconciliation import Reconcile
 from airflow_provider_hvsms.transfers.targets import TableTarget
 from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, keep, takes
 
@@ -55,13 +57,21 @@ class HvsmsMessagesToSqlOperator(HvsmsTransferOperator):
         view: View | str = "Simple",
         per_page: int = MAX_PER_PAGE,
         concurrency: int = DEFAULT_CONCURRENCY,
+        reconcile: Reconcile | str = "warn",
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         on_invalid: OnInvalid = "fail",
         on_schema_change: OnSchemaChange | str = "add",
         extra_fields: bool = False,
+        personal_data: PersonalData = "keep",
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        super().__init__(
+            hvsms_conn_id=hvsms_conn_id,
+            on_invalid=on_invalid,
+            extra_fields=extra_fields,
+            personal_data=personal_data,
+            **kwargs,
+        )
         keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table, on_schema_change=on_schema_change))
         extract = MessagesExtract(
             date_from=date_from,
@@ -74,6 +84,7 @@ class HvsmsMessagesToSqlOperator(HvsmsTransferOperator):
             view=view,
             per_page=per_page,
             concurrency=concurrency,
+            reconcile=reconcile,
         )
         keep(self, extract)
 
@@ -107,9 +118,16 @@ class HvsmsBatchesToSqlOperator(HvsmsTransferOperator):
         on_invalid: OnInvalid = "fail",
         on_schema_change: OnSchemaChange | str = "add",
         extra_fields: bool = False,
+        personal_data: PersonalData = "keep",
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        super().__init__(
+            hvsms_conn_id=hvsms_conn_id,
+            on_invalid=on_invalid,
+            extra_fields=extra_fields,
+            personal_data=personal_data,
+            **kwargs,
+        )
         keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table, on_schema_change=on_schema_change))
         extract = BatchesExtract(
             date_from=date_from,
@@ -193,9 +211,16 @@ class HvsmsOptOutsToSqlOperator(HvsmsTransferOperator):
         on_invalid: OnInvalid = "fail",
         on_schema_change: OnSchemaChange | str = "add",
         extra_fields: bool = False,
+        personal_data: PersonalData = "keep",
         **kwargs: Any,
     ) -> None:
-        super().__init__(hvsms_conn_id=hvsms_conn_id, on_invalid=on_invalid, extra_fields=extra_fields, **kwargs)
+        super().__init__(
+            hvsms_conn_id=hvsms_conn_id,
+            on_invalid=on_invalid,
+            extra_fields=extra_fields,
+            personal_data=personal_data,
+            **kwargs,
+        )
         keep(self, TableTarget(sql_conn_id=sql_conn_id, table=table, on_schema_change=on_schema_change))
         extract = OptOutsExtract(
             from_number=from_number,
