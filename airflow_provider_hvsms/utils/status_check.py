@@ -35,7 +35,8 @@ class StatusCheck:
             *self._cost_in_words(),
             f"{outcomes.pending:,} are pending and {outcomes.unknown:,} unknown",
         ]
-        return f"Of {self.totals.total:,} messages created in {source}{self._size_in_words()}, {'; '.join(parts)}."
+        counted = f"{source}{self._size_in_words()}"
+        return f"Of {self.totals.total:,} messages created in {counted}, {'; '.join(parts)}."
 
     @property
     def _outcomes(self) -> OutcomeCounts:
