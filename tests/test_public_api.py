@@ -14,7 +14,11 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 import airflow_provider_hvsms
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
-from airflow_provider_hvsms.operators.hvsms import HvsmsGetStatusesOperator, HvsmsListBatchesOperator
+from airflow_provider_hvsms.operators.hvsms import (
+    HvsmsCheckStatusesOperator,
+    HvsmsGetStatusesOperator,
+    HvsmsListBatchesOperator,
+)
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor, HvsmsIntervalBatchesSensor
 from airflow_provider_hvsms.transfers.hvsms_to_object_storage import (
     HvsmsBatchesToObjectStorageOperator,
@@ -34,6 +38,7 @@ CONNECTION = {"hvsms_conn_id"}
 WINDOW = {"date_from", "date_to"}
 MESSAGES = {"batch_id", "phone_numbers", "direction", "view", "reconcile"}
 STATUSES = {"batch_id", "phone_numbers", "direction"}
+LIMITS = {"max_failed_ratio", "max_cost", "min_messages"}
 BATCHES = {"from_number", "statuses"}
 OPT_OUTS = {"from_number", "to_number", "status"}
 TABLE = {"sql_conn_id", "table", "on_schema_change"}
@@ -41,6 +46,7 @@ FOLDER = {"path", "format", "compression", "partition_by"}
 
 TEMPLATE_FIELDS: dict[type[BaseOperator], set[str]] = {
     HvsmsGetStatusesOperator: CONNECTION | WINDOW | STATUSES,
+    HvsmsCheckStatusesOperator: CONNECTION | WINDOW | STATUSES | LIMITS,
     HvsmsListBatchesOperator: CONNECTION | WINDOW | BATCHES,
     HvsmsMessagesToSqlOperator: CONNECTION | WINDOW | MESSAGES | TABLE,
     HvsmsBatchesToSqlOperator: CONNECTION | WINDOW | BATCHES | TABLE,

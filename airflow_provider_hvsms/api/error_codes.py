@@ -46,7 +46,7 @@ def explain(code: str) -> ErrorCode:
 
         explain("SMS-CAR-413").meaning  # "recipient opted out"
     """
-    return _DOCUMENTED.get(code) or _explain_undocumented(code)
+    return DOCUMENTED.get(code) or _explain_undocumented(code)
 
 
 _PARTS = re.compile(r"SMS-(?P<reporter>[A-Z]+)-(?P<hundreds>\d)\d\d")
@@ -70,7 +70,7 @@ def _explain_undocumented(code: str) -> ErrorCode:
     return ErrorCode(code, f"{reporter} reports {problem}", kind, "ask RingCentral's support")
 
 
-_DOCUMENTED = {
+DOCUMENTED: dict[str, ErrorCode] = {
     code.code: code
     for code in (
         ErrorCode(
@@ -151,3 +151,4 @@ _DOCUMENTED = {
         ErrorCode("SMS-CAR-500", "carrier service failure", "service", "retry later"),
     )
 }
+"""The documented codes: those of RingCentral, of the upstream gateway, then of the recipients' carriers."""

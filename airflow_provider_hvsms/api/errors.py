@@ -26,7 +26,8 @@ Every error that it raises on purpose is in this tree::
     │   ├── PageTokenExpired
     │   ├── LoadFailed
     │   ├── FolderUnavailable
-    │   └── LoadSuperseded
+    │   ├── LoadSuperseded
+    │   └── CheckFailed
     └── CommitUnknown
 
 The two branches say whether to repeat a call: a `PermanentError` occurs again until something is changed, a
@@ -142,6 +143,10 @@ class FolderUnavailable(TransientError):
 
 class LoadSuperseded(TransientError):
     """Another load of the same folder began later and published its files; the files of this load are discarded."""
+
+
+class CheckFailed(TransientError):
+    """Messages break a limit of a check. Statuses settle for hours, so a later check may pass."""
 
 
 class CommitUnknown(HvsmsError):

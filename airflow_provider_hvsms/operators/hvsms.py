@@ -1,13 +1,15 @@
-"""Small answers of the message store to XCom."""
+"""Small answers of the message store to XCom, and a check of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_hvsms.api.errors import CheckFailed
 from airflow_provider_hvsms.api.filters import BatchStatus, Direction
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.utils.arguments import NOT_GIVEN, NotGiven, keep, rendered, takes
@@ -15,11 +17,15 @@ from airflow_provider_hvsms.utils.batches import as_summary
 from airflow_provider_hvsms.utils.data_interval import up_to_now
 from airflow_provider_hvsms.utils.failures import fail_without_retry
 from airflow_provider_hvsms.utils.selections import BatchSelection, MessageSelection
+from airflow_provider_hvsms.utils.status_check import StatusCheck
+from airflow_provider_hvsms.utils.status_limits import LimitArguments
+from airflow_provider_hvsms.utils.statuses import as_result, count_errors, errors_in_words
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_hvsms.api.records import StatusTotal, StatusTotals
+    from airflow_provider_hvsms.api.records import StatusTotals
+    from airflow_provider_hvsms.api.window import Window
 
 
 @takes(MessageSelection)
@@ -27,8 +33,9 @@ class HvsmsGetStatusesOperator(BaseOperator):
     """Returns how many messages of a window or batch have which status, in a form that a branch can use.
 
     The result: `{"queued": {"count", "cost", "error_code_counts"}, "sent": …, "delivered": …, "delivery_failed": …,
-    "sending_failed": …, "others": {…}, "total", "delivered_ratio", "failed_ratio"}`. Ratios are of the total, 0 to 1,
-    and 0 if there is no message. Costs are numbers, or `None` where the service gave none::
+    "sending_failed": …, "others": {…}, "total", "delivered_ratio", "failed_ratio", "errors"}`. Ratios are of the total,
+    0 to 1, and 0 if there is no message. Costs are numbers, or `None` where the service gave none. `errors` explains
+    each error code, the most frequent first: `[{"code", "count", "kind", "meaning", "remedy"}, …]`::
 
         statuses = HvsmsGetStatusesOperator(task_id="statuses", batch_id="{{ params.batch_id }}")
 
@@ -75,14 +82,83 @@ class HvsmsGetStatusesOperator(BaseOperator):
         selection = rendered(MessageSelection, self)
         with fail_without_retry(self.hvsms_conn_id):
             selection.check_rendered(context)
-            with HvsmsHook(self.hvsms_conn_id).get_conn() as client:
-                window = selection.window_to_read(client, context)
-                totals = client.get_statuses(window, selection.as_filter())
+            window, totals = _read_statuses(self.hvsms_conn_id, selection, context)
+        failed = (totals.delivery_failed, totals.sending_failed)
         self.log.info(
-            "Of %s messages created in %s, %.1f %% were delivered and %.1f %% failed.",
+            "Of %s messages created in %s, %.1f %% were delivered and %.1f %% failed%s.",
             f"{totals.total:,}", window, 100 * totals.delivered_ratio, 100 * totals.failed_ratio,
+            errors_in_words(count_errors(*failed), sum(total.count for total in failed)),
         )  # fmt: skip
-        return _as_result(totals)
+        return as_result(totals)
+
+
+@takes(LimitArguments, MessageSelection)
+class HvsmsCheckStatusesOperator(BaseOperator):
+    """Fails if too many messages of a window or batch failed, if they cost too much, or if there are too few.
+
+    The failure is one sentence with the numbers, the limits and the leading error codes in words. Airflow's retries
+    repeat it, because statuses settle for hours: give the task a `retry_delay` in which they can, or `retries=0` to
+    fail at once. The result is that of `HvsmsGetStatusesOperator`::
+
+        HvsmsCheckStatusesOperator(
+            task_id="check",
+            batch_id="{{ params.batch_id }}",
+            max_failed_ratio=0.05,
+            max_cost=50,
+            min_messages=1_000,
+            retries=3,
+            retry_delay=timedelta(hours=1),
+        )
+
+    :param hvsms_conn_id: the connection to the message store.
+    """
+
+    template_fields: Sequence[str] = ("hvsms_conn_id",)
+
+    def __init__(
+        self,
+        *,
+        hvsms_conn_id: str = HvsmsHook.default_conn_name,
+        max_failed_ratio: float | Decimal | str | None = 0.05,
+        max_cost: float | Decimal | str | None = None,
+        min_messages: int | str | None = None,
+        date_from: datetime | str | None = None,
+        date_to: datetime | str | None = None,
+        window: timedelta | None = None,
+        lookback: timedelta | None = None,
+        batch_id: str | Mapping[str, Any] | NotGiven | None = NOT_GIVEN,
+        phone_numbers: Sequence[str] | str = (),
+        direction: Direction | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.hvsms_conn_id = hvsms_conn_id
+        limits = LimitArguments(max_failed_ratio=max_failed_ratio, max_cost=max_cost, min_messages=min_messages)
+        selection = MessageSelection(
+            date_from=date_from,
+            date_to=date_to,
+            window=window,
+            lookback=lookback,
+            batch_id=batch_id,
+            phone_numbers=phone_numbers,
+            direction=direction,
+        )
+        keep(self, limits)
+        keep(self, selection)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        selection = rendered(MessageSelection, self)
+        with fail_without_retry(self.hvsms_conn_id):
+            limits = rendered(LimitArguments, self).resolve()
+            selection.check_rendered(context)
+            window, totals = _read_statuses(self.hvsms_conn_id, selection, context)
+        check = StatusCheck(totals, limits)
+        batch_id = selection.as_filter().batch_id
+        sentence = check.in_words(f"{window} for batch {batch_id}" if batch_id else str(window))
+        if not check.is_passed:
+            raise CheckFailed(sentence)
+        self.log.info("%s", sentence)
+        return as_result(totals)
 
 
 @takes(BatchSelection)
@@ -137,23 +213,9 @@ class HvsmsListBatchesOperator(BaseOperator):
         return batches
 
 
-def _as_result(totals: StatusTotals) -> dict[str, Any]:
-    return {
-        "queued": _as_counts(totals.queued),
-        "sent": _as_counts(totals.sent),
-        "delivered": _as_counts(totals.delivered),
-        "delivery_failed": _as_counts(totals.delivery_failed),
-        "sending_failed": _as_counts(totals.sending_failed),
-        "others": {status: _as_counts(total) for status, total in totals.others.items()},
-        "total": totals.total,
-        "delivered_ratio": totals.delivered_ratio,
-        "failed_ratio": totals.failed_ratio,
-    }
-
-
-def _as_counts(total: StatusTotal) -> dict[str, Any]:
-    return {
-        "count": total.count,
-        "cost": None if total.cost is None else float(total.cost),
-        "error_code_counts": dict(total.error_code_counts),
-    }
+def _read_statuses(
+    hvsms_conn_id: str, selection: MessageSelection, context: Mapping[str, Any]
+) -> tuple[Window, StatusTotals]:
+    with HvsmsHook(hvsms_conn_id).get_conn() as client:
+        window = selection.window_to_read(client, context)
+        return window, client.get_statuses(window, selection.as_filter())

@@ -100,6 +100,7 @@ def _add_data(serve: argparse.ArgumentParser) -> None:
         "have settled",
         metavar="TIME",
     )
+    _add(serve, "bad_day", _integer(0), "day with many failures, counted back from the end of the history; 0: none")
     serve.add_argument(
         "--prerendered", action="store_true", help="write the JSON of the history at the start, for benchmarks"
     )

@@ -44,6 +44,8 @@ class Settings:
     :param seed: the same seed gives the same history, relative to ``end``.
     :param end: end of the history (exclusive, aware); ``None``: the last UTC midnight before which all messages have
         settled when the sandbox starts.
+    :param bad_day: a day of the history on which the carrier blocks another 25 % of the outgoing messages as spam: 1 is
+        the last day, 2 the one before it; 0: none.
     :param prerendered: whether the JSON of the history is written once at the start instead of for each page, so that
         a benchmark does not measure the sandbox.
     :param opt_outs: number of opt-outs.
@@ -76,6 +78,7 @@ class Settings:
     days: int = 7
     seed: int = 1
     end: datetime | None = None
+    bad_day: int = 0
     prerendered: bool = False
     opt_outs: int = 300
     live_batches: int = 0
@@ -113,7 +116,7 @@ class Settings:
         self._check_choices()
 
     def _check_numbers(self) -> None:
-        for name in ("messages", "opt_outs", "live_batches", "latency", "penalty"):
+        for name in ("messages", "bad_day", "opt_outs", "live_batches", "latency", "penalty"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
         for name in ("days", "light", "auth", "window", "token_ttl", "refresh_token_ttl", "max_sessions"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 
@@ -13,7 +14,7 @@ def is_known(value: object) -> bool:
         return "{{" not in value and "{%" not in value
     if isinstance(value, list | tuple):
         return all(is_known(item) for item in value)
-    return value is None or isinstance(value, int | float | datetime | timedelta)
+    return value is None or isinstance(value, int | float | Decimal | datetime | timedelta)
 
 
 def as_list(value: Any) -> Any:

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_hvsms.operators.hvsms import HvsmsGetStatusesOperator
 from airflow_provider_hvsms.sandbox import Sandbox
+from tests.docs.examples.branch_on_errors import what_follows
 from tests.docs.examples.read_with_client import count_replies
 from tests.docs.examples.read_with_hook import print_replies
 from tests.support.history import last_day, stored_between
@@ -82,6 +84,29 @@ def test_replies_are_counted_without_airflow(sandbox: Sandbox) -> None:
             direction="Inbound",
         )
     assert count_replies(sandbox.url, settings.client_id, settings.client_secret, settings.jwt) >= 3
+
+
+@pytest.mark.parametrize(
+    ("code", "task_id"),
+    [
+        (None, "report"),
+        ("SMS-UP-413", "remove_numbers"),
+        ("SMS-CAR-430", "review_text"),
+        ("SMS-UP-500", "report"),
+        ("SMS-CAR-777", "report"),
+    ],
+)
+def test_a_branch_follows_the_kind_of_the_leading_error(
+    sandbox: Sandbox, context: Any, code: str | None, task_id: str
+) -> None:
+    created = context["data_interval_end"] + timedelta(hours=1)
+    for number in range(3):
+        sandbox.store.add_message(
+            created=created, final_status="DeliveryFailed" if code and number else "Delivered", error_code=code
+        )
+    hour = {"date_from": created - timedelta(minutes=1), "date_to": created + timedelta(minutes=1)}
+    statuses = HvsmsGetStatusesOperator(task_id="statuses", direction="Outbound", **hour).execute(context)
+    assert what_follows(statuses) == task_id
 
 
 @pytest.mark.parametrize("name", ["add_connection.sh", "add_connection_shared_session.sh"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +35,20 @@ def test_statuses_of_the_interval_come_with_ratios(sandbox: Sandbox, context: An
     assert result["delivered_ratio"] == delivered / len(messages)
     assert result["failed_ratio"] == failed / len(messages)
     assert json.loads(json.dumps(result)) == result
+
+
+def test_statuses_come_with_their_error_codes_in_words(
+    sandbox: Sandbox, context: Any, task_log: Callable[[], str]
+) -> None:
+    messages = stored_between(sandbox, *last_day(sandbox))
+    stored = Counter(message.error_code for message in messages if message.error_code)
+    errors = get_statuses().execute(context)["errors"]
+    assert {error["code"]: error["count"] for error in errors} == stored
+    counts = [error["count"] for error in errors]
+    assert counts == sorted(counts, reverse=True)
+    assert all(error["meaning"] and error["remedy"] and error["kind"] != "other" for error in errors)
+    leading = errors[0]
+    assert f"failed: {leading['count']} {leading['code']} {leading['meaning']} (" in task_log()
 
 
 def test_statuses_of_a_batch_alone_cover_all_of_it(sandbox: Sandbox, context: Any) -> None:

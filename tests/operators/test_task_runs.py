@@ -71,6 +71,15 @@ def test_a_mapped_task_with_a_choice_that_is_none_fails_at_once(ran: Path) -> No
     assert tries(ran, "load") == [("success", 1), ("failed", 1)]
 
 
+def test_a_check_that_fails_is_repeated_because_statuses_settle(ran: Path) -> None:
+    assert tries(ran, "too_few") == [("failed", 2)]
+    assert re.search(r"Of \d+ messages? .*fewer than the 100 expected", log_of(ran))
+
+
+def test_a_mapped_check_with_a_limit_that_is_none_fails_at_once(ran: Path) -> None:
+    assert tries(ran, "check") == [("failed", 1), ("failed", 1), ("success", 1)]
+
+
 @pytest.mark.parametrize("task_id", ["no_connection", "no_database", "no_storage"])
 def test_a_connection_that_is_not_found_is_looked_up_again(ran: Path, task_id: str) -> None:
     assert tries(ran, task_id) == [("failed", 2)]

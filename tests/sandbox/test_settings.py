@@ -14,6 +14,7 @@ from airflow_provider_hvsms.sandbox import Settings
     [
         {"messages": -1},
         {"days": 0},
+        {"bad_day": -1},
         {"light": 0},
         {"window": 0},
         {"port": 70_000},

@@ -31,12 +31,16 @@ def default_end(now: float) -> datetime:
 
 
 class History:
-    """Messages and batches of the ``days`` before ``end`` (a timestamp), in order of creation; it never changes."""
+    """Messages and batches of the ``days`` before ``end`` (a timestamp), in order of creation; it never changes.
 
-    def __init__(self, messages: int, days: int, seed: int, end: int) -> None:
+    ``bad_day`` is the day, counted back from the end, on which many messages are blocked; 0: none.
+    """
+
+    def __init__(self, messages: int, days: int, seed: int, end: int, bad_day: int = 0) -> None:
         random = Random(f"history {seed}")  # noqa: S311 - repeatable on purpose
         self._begin = end - days * DAY
         self._end = end
+        self._bad_day = range(end - bad_day * DAY, end - (bad_day - 1) * DAY) if bad_day else range(0)
         self.batches: list[Batch] = []
         events = sorted(self._events(messages, random))
         self._set_columns(events, random)
@@ -55,7 +59,9 @@ class History:
         own, customer = self.phone_numbers(position)
         if slot == _INBOUND:
             return message_factory.incoming(number, created, own, customer, bits)
-        return message_factory.outgoing(number, created, own, customer, self.batch_id(position), slot, bits)
+        return message_factory.outgoing(
+            number, created, own, customer, self.batch_id(position), slot, bits, bad_day=created in self._bad_day
+        )
 
     def row(self, position: int) -> HistoryRow:
         """Return what the filters see of the message at a position."""

@@ -26,10 +26,18 @@ def customer_code(bits: int) -> int:
 
 
 def outgoing(
-    number: int, created: int, own_number: str, customer: str, batch_id: str | None, template: int, bits: int
+    number: int,
+    created: int,
+    own_number: str,
+    customer: str,
+    batch_id: str | None,
+    template: int,
+    bits: int,
+    *,
+    bad_day: bool = False,
 ) -> Message:
     """Return a message to a customer; ``template`` selects the text."""
-    end = outcome.outcome_of(bits)
+    end = outcome.outcome_of(bits, bad_day=bad_day)
     variants = message_texts.OUTGOING[template % len(message_texts.OUTGOING)]
     name = (bits >> 20) % len(variants)
     segments = message_texts.OUTGOING_SEGMENTS[template % len(message_texts.OUTGOING)][name]

@@ -44,6 +44,14 @@ _OUTCOME_MASK = 1023
 _DELIVERED = Outcome("Delivered", True, None)
 _OUTCOMES = _FAILURES + (_DELIVERED,) * (_OUTCOME_MASK + 1 - len(_FAILURES))
 
+_BLOCKED = Outcome("DeliveryFailed", True, "SMS-CAR-430")
+_BLOCKED_ON_A_BAD_DAY = 256
+_OUTCOMES_OF_A_BAD_DAY = (
+    _FAILURES
+    + (_BLOCKED,) * _BLOCKED_ON_A_BAD_DAY
+    + (_DELIVERED,) * (_OUTCOME_MASK + 1 - len(_FAILURES) - _BLOCKED_ON_A_BAD_DAY)
+)
+
 _HOUR = 3600 * SECOND
 _SETTLING_TIMES = (
     tuple(SECOND * (1 + i % 12) for i in range(208))
@@ -55,9 +63,13 @@ MAX_SETTLING_TIME = timedelta(hours=7)
 """An upper bound of the time from creation to the final status."""
 
 
-def outcome_of(bits: int) -> Outcome:
-    """Return how an outgoing message ends: 5 % are not delivered, 2 % not even sent."""
-    return _OUTCOMES[bits & _OUTCOME_MASK]
+def outcome_of(bits: int, *, bad_day: bool = False) -> Outcome:
+    """Return how an outgoing message ends: 5 % are not delivered, 2 % not even sent.
+
+    On a bad day the carrier blocks another 25 % as spam.
+    """
+    outcomes = _OUTCOMES_OF_A_BAD_DAY if bad_day else _OUTCOMES
+    return outcomes[bits & _OUTCOME_MASK]
 
 
 def sent_after(bits: int) -> int:

@@ -38,7 +38,7 @@ class Store:
         self._random = Random(f"additions {settings.seed}")  # noqa: S311 - repeatable on purpose
         self._next_number = FIRST_ID + settings.messages
         end = timestamps.from_datetime(settings.end)
-        self.history = History(settings.messages, settings.days, settings.seed, end)
+        self.history = History(settings.messages, settings.days, settings.seed, end, settings.bad_day)
         self._messages = MessageTable(self.history)
         self._batches = BatchTable(self.history.batches, self._messages)
         self._opt_outs = OptOutTable(generate_opt_outs(settings.opt_outs, settings.seed))

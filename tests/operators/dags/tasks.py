@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.hooks import hvsms
-from airflow_provider_hvsms.operators.hvsms import HvsmsGetStatusesOperator
+from airflow_provider_hvsms.operators.hvsms import HvsmsCheckStatusesOperator, HvsmsGetStatusesOperator
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor
 from airflow_provider_hvsms.transfers.hvsms_to_object_storage import HvsmsMessagesToObjectStorageOperator
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
@@ -31,6 +31,8 @@ with DAG(
         view=["Simple", "Full"]
     )
     HvsmsGetStatusesOperator(task_id="no_connection", hvsms_conn_id="nowhere", window=DAY)
+    HvsmsCheckStatusesOperator(task_id="too_few", min_messages=100, window=DAY)
+    HvsmsCheckStatusesOperator.partial(task_id="check", window=DAY).expand(max_failed_ratio=[5, "5 %", "0.5"])
     HvsmsMessagesToSqlOperator(task_id="no_database", sql_conn_id="nowhere", table="t", window=DAY)
     HvsmsMessagesToObjectStorageOperator(task_id="no_storage", path="s3://nowhere@bucket/t", window=DAY)
     for name in ("refused", "dropped", "answered"):

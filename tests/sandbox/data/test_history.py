@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_provider_hvsms.api.error_codes import DOCUMENTED
 from airflow_provider_hvsms.sandbox import Settings
 from airflow_provider_hvsms.sandbox.data.history import default_end
 from airflow_provider_hvsms.sandbox.data.store import Store
@@ -65,3 +66,23 @@ def test_the_history_resembles_real_traffic() -> None:
     assert any("\n" in one.text for one in messages)
     assert any(ord(max(one.text)) > 0xFFFF for one in messages)
     assert max(one.settled_after for one in messages) > 3600 * SECOND
+
+
+def test_on_a_bad_day_a_quarter_of_the_outgoing_messages_is_blocked_and_nothing_else_changes() -> None:
+    good, bad = (Store(Settings(messages=6_000, days=3, end=END, bad_day=day), lambda: 0.0).messages for day in (0, 2))
+    changed = [(before, after) for before, after in zip(good, bad, strict=True) if before != after]
+    start = END - timedelta(days=2)
+    assert all(start <= after.creation_time < start + timedelta(days=1) for _, after in changed)
+    assert {before.final_status for before, _ in changed} == {"Delivered"}
+    assert {(after.final_status, after.error_code) for _, after in changed} == {("DeliveryFailed", "SMS-CAR-430")}
+    assert len(changed) == pytest.approx(6_000 / 3 * 0.9 * 0.25, rel=0.2)
+
+
+def test_error_codes_of_messages_are_documented_ones() -> None:
+    messages = Store(Settings(messages=6_000, days=3, end=END, bad_day=1), lambda: 0.0).messages
+    codes = {one.error_code for one in messages if one.error_code}
+    assert len(codes) > 10
+    assert codes <= set(DOCUMENTED)
+    failed = [one for one in messages if one.final_status.endswith("Failed")]
+    assert {one.error_code is None for one in failed} == {False}
+    assert {one.final_status for one in messages if one.error_code} == {"DeliveryFailed", "SendingFailed"}
