@@ -95,7 +95,7 @@ class Reconciliation:
     def _report(self, totals: Totals, log: Any) -> None:
         found = (
             f"{totals.read:,} messages created in {self._window} were read, and the message store counts "
-            f"{totals.counted:,}{self._by_direction()}. {self._advice()}"
+            f"{totals.counted:,}{self._by_direction()}. {self._advice(totals)}"
         )
         if self._on_difference == "fail":
             raise TotalsDiffer(f"{found} The target is as it was.")
@@ -115,13 +115,15 @@ class Reconciliation:
             parts.append(f"{direction}: {read:,} read, {counted:,} counted")
         return f" ({'; '.join(parts)})"
 
-    def _advice(self) -> str:
+    def _advice(self, totals: Totals) -> str:
         if datetime.now(UTC) - self._window.end < _SETTLING:
             return "The window has only just ended, so messages may be listed late: run it again in an hour."
-        return (
-            "Messages may have been deleted, or pages may have shifted while they were read: run it again. If the "
-            "numbers still differ, compare them a day later."
+        cause = (
+            "Some were not listed, perhaps because pages shifted while they were read"
+            if totals.read < totals.counted
+            else "Some were deleted since, or listed twice because pages shifted while they were read"
         )
+        return f"{cause}: run it again. If the numbers still differ, compare them a day later."
 
 
 class _RejectKind(msgspec.Struct, rename="camel"):

@@ -283,5 +283,5 @@ def test_what_is_left_of_the_quota_counts_the_requests_of_others_and_grows_again
 
 def test_what_is_left_is_unknown_without_headers(clock: ManualClock) -> None:
     quota = Quota(clock=clock, sleep=clock.sleep)
-    ask(quota, SlidingWindow(clock, limit=50, headers=()), clock)
+    ask(quota, SlidingWindow(clock, limit=50, headers=frozenset()), clock)
     assert quota.left(UsageGroup.LIGHT) is None
