@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import math
 import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from requests.auth import AuthBase
 from airflow_provider_hvsms.api.auth.credentials import Credentials
 from airflow_provider_hvsms.api.auth.session import MAX_RENEWALS, Session
 from airflow_provider_hvsms.api.auth.shared_session import TokenStore
+from airflow_provider_hvsms.api.coverage import with_coverage
 from airflow_provider_hvsms.api.decoding import DecodePage, decode_record, decode_statuses, page_decoder
 from airflow_provider_hvsms.api.filters import (
     MAX_PER_PAGE,
@@ -32,7 +32,8 @@ from airflow_provider_hvsms.api.filters import (
     check_per_page,
 )
 from airflow_provider_hvsms.api.listing import fail_on_rejects, follow_pages, iter_records
-from airflow_provider_hvsms.api.quota.quota import Quota, UsageGroup
+from airflow_provider_hvsms.api.quota.quota import Quota, QuotaLeft, UsageGroup
+from airflow_provider_hvsms.api.reader_count import count_readers
 from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Page, RecordT, StatusTotals
 from airflow_provider_hvsms.api.request import Request
 from airflow_provider_hvsms.api.response import Response
@@ -42,12 +43,6 @@ from airflow_provider_hvsms.api.transport import TimeLimits, Transport
 from airflow_provider_hvsms.api.window import Window
 
 log = logging.getLogger(__name__)
-
-_MIN_LATENCY = 0.1
-"""Seconds. Pages that arrive sooner are fetched about as fast as they are used, so one reader is enough."""
-
-_SPARE_READERS = 1.5
-"""Factor on the readers that use up the quota, as slices end at different times."""
 
 ResultT = TypeVar("ResultT")
 
@@ -120,6 +115,11 @@ class MessageStoreClient:
         """Seconds in which requests of this client waited for quota."""
         return self._transport.waited
 
+    @property
+    def quota_left(self) -> QuotaLeft | None:
+        """What is left of the quota for reads; `None` while no limit is known."""
+        return self._transport.quota_left(UsageGroup.LIGHT)
+
     def message_pages(
         self,
         window: Window,
@@ -145,13 +145,15 @@ class MessageStoreClient:
 
         def read(part: Window) -> Iterator[Page[Message]]:
             parameters = {**part.as_parameters(), **(wanted or MessageFilter()).as_parameters()}
-            return self._list("/messages", parameters, per_page, on_invalid, decode)
+            return with_coverage(self._list("/messages", parameters, per_page, on_invalid, decode), part)
 
         decode = page_decoder(Message, find_unknown=find_unknown)
         check_concurrency(concurrency)
         if concurrency == 1:
             return read(window)
-        return read_in_slices(read, window, per_page=per_page, count_readers=lambda: self._count_readers(concurrency))
+        return read_in_slices(
+            read, window, per_page=per_page, count_readers=lambda: count_readers(self._transport, concurrency)
+        )
 
     def iter_messages(
         self, window: Window, wanted: MessageFilter | None = None, *, per_page: int = MAX_PER_PAGE
@@ -178,7 +180,8 @@ class MessageStoreClient:
     ) -> Iterator[Page[Batch]]:
         """The batches created in a window, page by page. Arguments are those of `message_pages`."""
         parameters = {**window.as_parameters(), **(wanted or BatchFilter()).as_parameters()}
-        return self._list("/batches", parameters, per_page, on_invalid, page_decoder(Batch, find_unknown=find_unknown))
+        decode = page_decoder(Batch, find_unknown=find_unknown)
+        return with_coverage(self._list("/batches", parameters, per_page, on_invalid, decode), window)
 
     def iter_batches(
         self, window: Window, wanted: BatchFilter | None = None, *, per_page: int = MAX_PER_PAGE
@@ -241,13 +244,6 @@ class MessageStoreClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _count_readers(self, concurrency: int) -> int:
-        """As many readers as use up the quota, and some to spare."""
-        sustainable = self._transport.sustainable_concurrency(UsageGroup.LIGHT)
-        if sustainable <= 1 or self._transport.mean_latency < _MIN_LATENCY:
-            return 1
-        return math.ceil(min(2 * concurrency, _SPARE_READERS * sustainable))
 
     def _list(
         self, path: str, parameters: Parameters, per_page: int, on_invalid: OnInvalid, decode: DecodePage[RecordT]

@@ -24,6 +24,7 @@ Every error that it raises on purpose is in this tree::
     │   ├── QuotaExceeded
     │   ├── SessionEnded
     │   ├── PageTokenExpired
+    │   ├── TotalsDiffer
     │   ├── LoadFailed
     │   ├── FolderUnavailable
     │   ├── LoadSuperseded
@@ -131,6 +132,10 @@ class SessionEnded(TransientError):
 
 class PageTokenExpired(TransientError):
     """The service no longer accepts a page token that it issued (400), even after the listing was restarted."""
+
+
+class TotalsDiffer(TransientError):
+    """More or fewer messages were read than the message store counts, so the load is refused."""
 
 
 class LoadFailed(TransientError):

@@ -7,7 +7,7 @@ fields that are not listed here are ignored, or kept on request. `decoding.py` r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, TypeVar
 
@@ -164,6 +164,10 @@ class Batch(Record, frozen=True, kw_only=True):
         return self.id
 
 
+DatedRecordT = TypeVar("DatedRecordT", Message, Batch)
+"""A record with a `creation_time`."""
+
+
 class OptOut(Record, frozen=True, kw_only=True):
     """Whether a recipient accepts messages from a sender (RingCentral: OptOutResponse)."""
 
@@ -268,9 +272,12 @@ class Page(msgspec.Struct, Generic[ItemT], frozen=True):
 
     :param unknown_fields: the names of fields that records up to this page have and this version does not know, if the
         read finds them.
+    :param covered: the part of the window that this page completes. The parts of all pages together are the window;
+        zero for a listing without one.
     """
 
     records: Sequence[ItemT]
     rejects: Sequence[Reject] = ()
     next_page_token: str | None = None
     unknown_fields: frozenset[str] = frozenset()
+    covered: timedelta = timedelta()

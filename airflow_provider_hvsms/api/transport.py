@@ -21,7 +21,7 @@ from airflow_provider_hvsms.api.errors import InvalidRequest, QuotaExceeded, Ser
 from airflow_provider_hvsms.api.filters import MAX_CONCURRENCY
 from airflow_provider_hvsms.api.fork import renew_after_fork
 from airflow_provider_hvsms.api.quota.permit import Permit
-from airflow_provider_hvsms.api.quota.quota import Quota, UsageGroup
+from airflow_provider_hvsms.api.quota.quota import Quota, QuotaLeft, UsageGroup
 from airflow_provider_hvsms.api.redaction import hide_queries_in_logs, redact
 from airflow_provider_hvsms.api.request import Request
 from airflow_provider_hvsms.api.response import Response
@@ -121,6 +121,10 @@ class Transport:
     def sustainable_concurrency(self, group: UsageGroup) -> float:
         """Requests in flight at once that use up the quota (Little's law); infinity while no limit is known."""
         return self._quota.rate(group) * self.mean_latency
+
+    def quota_left(self, group: UsageGroup) -> QuotaLeft | None:
+        """What is left of the quota; `None` while no limit is known."""
+        return self._quota.left(group)
 
     def open(self) -> None:
         """Allow requests again after `close`."""

@@ -66,7 +66,8 @@ class HvsmsTransferOperator(BaseOperator):
         """Run the transfer, and return its summary.
 
         It holds `rows`, `pages`, `requests`, `date_from` and `date_to`; with `on_invalid="quarantine"` also `rejected`;
-        where the target can tell, also `inserted`, `updated` and `unchanged`.
+        where the totals are compared, `reconciled`; where the target can tell, also `inserted`, `updated` and
+        `unchanged`.
         """
         extract, target = rendered(self.extract, self), rendered(self.target, self)
         with fail_without_retry(self.hvsms_conn_id):
@@ -78,13 +79,15 @@ class HvsmsTransferOperator(BaseOperator):
                 target.open(layout, window=window, with_rejects=with_rejects) as sink,
             ):
                 reading = extract.read(client, context, self.on_invalid)
-                self.log.info("Reading %s.", f"what was created in {reading.window}" if reading.window else "all")
-                progress = Progress(client, self.log)
+                progress = Progress(client, self.log, reading.window)
+                progress.log_begin(extract.resource, extract.described_filters, target.description)
                 self._write(reading, layout, sink, progress)
-                summary = self._summarise(reading, progress)
+                reconciled = reading.reconcile(self.log)
+                summary = {**self._summarise(reading, progress), **reconciled}
                 changes = sink.finish(summary)
-                progress.log_end()
-        return {**summary, **dataclasses.asdict(changes)} if changes else summary
+                summary |= dataclasses.asdict(changes) if changes else {}
+                progress.log_end(summary)
+        return summary
 
     def _layout(self) -> Layout[Any]:
         return self.extract.layout.with_extra() if self.extra_fields else self.extract.layout

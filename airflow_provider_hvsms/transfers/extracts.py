@@ -20,9 +20,10 @@ from airflow_provider_hvsms.api.filters import (
 from airflow_provider_hvsms.api.records import Page
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sinks.schema import BATCHES, MESSAGES, OPT_OUTS, STATUSES, Layout, status_rows
-from airflow_provider_hvsms.transfers.reconciliation import Reconcile
+from airflow_provider_hvsms.transfers.reconciliation import Reconcile, Reconciliation
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
 from airflow_provider_hvsms.utils.data_interval import up_to_now
+from airflow_provider_hvsms.utils.filter_text import describe_filters, hide_numbers
 from airflow_provider_hvsms.utils.selections import BatchSelection, MessageSelection
 from airflow_provider_hvsms.utils.values import is_known
 
@@ -36,10 +37,24 @@ class Reading:
 
     :param window: `None` for a resource without one.
     :param pages: one by one; while one is written, the next is read in another thread.
+    :param reconciliation: compares the totals when all pages were taken; `None`: they are not compared.
     """
 
     window: Window | None
     pages: Iterator[Page[Any]]
+    reconciliation: Reconciliation | None = None
+
+    def reconcile(self, log: Any) -> dict[str, Any]:
+        """Compare the totals after the last page.
+
+        :param log: the task's logger.
+        :return: what it adds to the summary.
+        :raises TotalsDiffer: the totals differ, and the load must fail.
+        """
+        if self.reconciliation is None:
+            return {}
+        totals = self.reconciliation.compare(log)
+        return {"reconciled": totals and dataclasses.asdict(totals)}
 
 
 class Extract(ArgumentGroup, Protocol):
@@ -60,6 +75,10 @@ class Extract(ArgumentGroup, Protocol):
 
         :return: `None` for a resource without a window, and for one that only the message store knows.
         """
+
+    @property
+    def described_filters(self) -> str:
+        """The rendered filters for the log, without phone numbers; empty if there are none."""
 
     def read(self, client: MessageStoreClient, context: Mapping[str, Any], on_invalid: OnInvalid) -> Reading:
         """Begin to read. The first page is requested when it is taken."""
@@ -112,7 +131,10 @@ class MessagesExtract(MessageSelection):
             concurrency=self.concurrency,
             find_unknown=True,
         )
-        return Reading(window, pages)
+        if self.reconcile == "off":
+            return Reading(window, pages)
+        reconciliation = Reconciliation(client, window, self.as_filter(), on_difference=self.reconcile)
+        return Reading(window, reconciliation.over(pages), reconciliation)
 
     def _message_filter(self) -> MessageFilter:
         return MessageFilter(**self.filter_arguments(), view=self.view)
@@ -197,6 +219,11 @@ class OptOutsExtract:
         wanted = OptOutFilter(**self._filter_arguments())
         pages = client.opt_out_pages(wanted, per_page=self.per_page, on_invalid=on_invalid, find_unknown=True)
         return Reading(None, pages)
+
+    @property
+    def described_filters(self) -> str:
+        numbers = {"from_number": hide_numbers(self.from_number), "to_number": hide_numbers(self.to_number)}
+        return describe_filters(**numbers, status=self.status)
 
     def _filter_arguments(self) -> dict[str, Any]:
         return {"from_number": self.from_number, "to_number": self.to_number, "status": self.status}

@@ -34,6 +34,10 @@ DELTA = "delta"
 class Target(ArgumentGroup, Protocol):
     """The arguments that say where a transfer writes, and how it is opened."""
 
+    @property
+    def description(self) -> str:
+        """The rendered target, as the log names it."""
+
     def open(self, layout: Layout[Any], *, window: Window | None, with_rejects: bool) -> AbstractContextManager[Sink]:
         """Check the rendered arguments and the target, and make it ready to take rows.
 
@@ -65,6 +69,10 @@ class TableTarget:
     sql_conn_id: str
     table: str
     on_schema_change: OnSchemaChange | str = "add"
+
+    @property
+    def description(self) -> str:
+        return f"table {self.table} of connection {self.sql_conn_id!r}"
 
     def check_known(self) -> None:
         if is_known(self.table):
@@ -128,6 +136,10 @@ class FolderTarget:
     compression: str | None = None
     rows_per_part: int = DEFAULT_ROWS_PER_PART
     partition_by: PartitionBy | str | None = None
+
+    @property
+    def description(self) -> str:
+        return f"{self.path} as {self.format}"
 
     def check_known(self) -> None:
         if is_known(self.path):

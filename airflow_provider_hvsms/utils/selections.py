@@ -18,6 +18,7 @@ from airflow_provider_hvsms.api.filters import (
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.utils.arguments import NOT_GIVEN
 from airflow_provider_hvsms.utils.data_interval import WindowArguments, up_to_now
+from airflow_provider_hvsms.utils.filter_text import describe_filters, hide_numbers
 from airflow_provider_hvsms.utils.values import as_batch_id, as_list, is_known
 
 
@@ -53,6 +54,14 @@ class MessageSelection(WindowArguments):
     def has_batch_window(self) -> bool:
         """Whether the window is the batch's own, which only the message store knows."""
         return self.has_batch_id and (self.date_from, self.date_to, self.window) == (None, None, None)
+
+    @property
+    def described_filters(self) -> str:
+        """The rendered filters for the log, without phone numbers."""
+        given = self.filter_arguments()
+        return describe_filters(
+            batch_id=given["batch_id"], phone_numbers=hide_numbers(given["phone_numbers"]), direction=given["direction"]
+        )
 
     def check_known(self) -> None:
         super().check_known()
@@ -109,6 +118,11 @@ class BatchSelection(WindowArguments):
 
     from_number: Any = None
     statuses: Any = ()
+
+    @property
+    def described_filters(self) -> str:
+        """The rendered filters for the log, without phone numbers."""
+        return describe_filters(from_number=hide_numbers(self.from_number), statuses=", ".join(as_list(self.statuses)))
 
     def check_known(self) -> None:
         super().check_known()

@@ -50,6 +50,11 @@ class Limiter:
         """Requests of this process in the quota window."""
         return len(self._in_flight) + len(self._answered)
 
+    def left(self, now: float) -> int | None:
+        """Requests that the quota window still holds for all processes; `None` while no limit is known."""
+        self._expire(now)
+        return None if self.limit is None else max(0, self.limit - self.ours - self.others)
+
     def next_at(self, now: float) -> float:
         """When the next request may be sent; infinity: not before one in flight is answered."""
         self._expire(now)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import NamedTuple
 
 from airflow_provider_hvsms.api.errors import QuotaExceeded
 from airflow_provider_hvsms.api.fork import renew_after_fork
@@ -42,6 +43,17 @@ class UsageGroup(enum.Enum):
     """All reads of the message store."""
     AUTH = "auth"
     """Logins and revocations."""
+
+
+class QuotaLeft(NamedTuple):
+    """What is left of a quota window, for all processes together.
+
+    :param requests: how many may still be sent.
+    :param limit: of how many.
+    """
+
+    requests: int
+    limit: int
 
 
 class Quota:
@@ -123,6 +135,13 @@ class Quota:
         """Requests of this group that may be sent in a second, on average; infinity while no limit is known."""
         with self._changed:
             return self._limiters[group].usable / self._limiters[group].window
+
+    def left(self, group: UsageGroup) -> QuotaLeft | None:
+        """What is left of the quota of a group, as far as the answers tell; `None` while no limit is known."""
+        with self._changed:
+            limiter = self._limiters[group]
+            left = limiter.left(self._clock())
+            return None if left is None or limiter.limit is None else QuotaLeft(left, limiter.limit)
 
     def _wait_and_send(self, permit: Permit, group: UsageGroup, max_wait: float) -> None:
         while True:

@@ -108,6 +108,11 @@ class MatchingMessages:
         past = self._history_keys(reversed(self._history_positions(start, end)))
         return merge(past, reversed(added), reverse=True) if added else past
 
+    def are_history(self, start: Key, end: Key) -> bool:
+        """Whether the keys in ``[start, end)`` are all keys of the history, and no others."""
+        is_whole = len(self._history_positions(start, end)) == len(self._history)
+        return is_whole and self._filters == _NO_FILTERS and not self._added_keys(start, end)
+
     def _history_positions(self, start: Key, end: Key) -> range:
         positions = self._history.positions(start, min(end, (self._now + 1, 0)))
         if self._filters.batch_id is None:

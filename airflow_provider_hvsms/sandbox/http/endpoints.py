@@ -106,9 +106,13 @@ class Endpoints:
         start, end = parameters.window(now)
         filters = _message_filters(parameters)
         parameters.check()
-        totals = StatusTotals()
-        for key in self._store.matching_messages(filters, now).descending((start, 0), (end, 0)):
-            totals.add(self._store.get_message(key).state(now))
+        keys, ready = self._store.matching_messages(filters, now), self._prerendered
+        if ready is not None and ready.is_valid(now) and keys.are_history((start, 0), (end, 0)):
+            totals = ready.totals
+        else:
+            totals = StatusTotals()
+            for key in keys.descending((start, 0), (end, 0)):
+                totals.add(self._store.get_message(key).state(now))
         return Response.of_json(totals.legacy_content() if self._settings.legacy_statuses else totals.content())
 
     def list_opt_outs(self, query: str) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
@@ -88,6 +88,12 @@ class Fault:
     def without(cls, field: str) -> Fault:
         """Respond with a list whose records lack a field, such as ``lastModifiedTime``."""
         return cls._changing_list(lambda content: _remove_field(content, field))
+
+    @classmethod
+    def hide(cls, ids: Collection[str]) -> Fault:
+        """Respond with a list that lacks the records of these ids, on whichever page; other endpoints count them."""
+        hidden = frozenset(ids)
+        return cls._changing_list(lambda content: _remove_records(content, hidden))
 
     @classmethod
     def with_fields(cls, fields: Mapping[str, Any], inside: str | None = None) -> Fault:
@@ -195,6 +201,12 @@ def _remove_field(content: dict[str, Any], field: str) -> None:
     for record in content["records"]:
         if isinstance(record, dict):
             record.pop(field, None)
+
+
+def _remove_records(content: dict[str, Any], ids: Collection[str]) -> None:
+    content["records"] = [
+        record for record in content["records"] if not (isinstance(record, dict) and str(record.get("id")) in ids)
+    ]
 
 
 def _add(content: dict[str, Any], fields: Mapping[str, Any], inside: str | None) -> None:

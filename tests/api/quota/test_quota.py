@@ -266,3 +266,22 @@ def test_without_waiting_the_error_names_when_the_quota_has_room(clock: ManualCl
     with pytest.raises(QuotaExceeded, match=r"used up until \d\d:\d\d:\d\d UTC"):
         with quota.permit(UsageGroup.LIGHT, max_wait=0.0):
             pass
+
+
+def test_what_is_left_of_the_quota_counts_the_requests_of_others_and_grows_again(clock: ManualClock) -> None:
+    service = SlidingWindow(clock, limit=50)
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    assert quota.left(UsageGroup.LIGHT) is None
+    for _ in range(5):
+        service.ask()
+    for _ in range(10):
+        ask(quota, service, clock)
+    assert quota.left(UsageGroup.LIGHT) == (35, 50)
+    clock.now += 61
+    assert quota.left(UsageGroup.LIGHT) == (45, 50)
+
+
+def test_what_is_left_is_unknown_without_headers(clock: ManualClock) -> None:
+    quota = Quota(clock=clock, sleep=clock.sleep)
+    ask(quota, SlidingWindow(clock, limit=50, headers=frozenset()), clock)
+    assert quota.left(UsageGroup.LIGHT) is None

@@ -155,6 +155,23 @@ def test_a_field_may_be_missing_from_the_records_of_a_list(client: Client) -> No
     assert all("lastModifiedTime" in record for record in client.read("/messages", WINDOW).json()["records"])
 
 
+def test_records_can_be_hidden_from_lists_and_are_counted_all_the_same(client: Client) -> None:
+    regular = client.read("/messages", {**WINDOW, "perPage": "1000"}).json()["records"]
+    hidden = [str(record["id"]) for record in regular[3:60:7]]
+    client.sandbox.faults.add(Fault.hide(hidden), times=None, path="/messages")
+    found: list[dict[str, object]] = []
+    token: dict[str, str] = {}
+    while True:
+        page = client.read("/messages", {**WINDOW, "perPage": "10", **token}).json()
+        found += page["records"]
+        if "nextPageToken" not in page["paging"]:
+            break
+        token = {"pageToken": page["paging"]["nextPageToken"]}
+    assert found == [record for record in regular if str(record["id"]) not in hidden]
+    totals = client.read("/statuses", WINDOW).json()
+    assert sum(total["count"] for total in totals.values()) == len(regular)
+
+
 def test_records_of_each_list_may_have_more_fields(client: Client) -> None:
     added = {"channel": {"kind": "TollFree", "fees": [0.07, 12]}}
     for path, query in (("/messages", WINDOW), ("/batches", WINDOW), ("/opt-outs", {})):

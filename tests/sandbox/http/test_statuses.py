@@ -37,3 +37,13 @@ def test_legacy_statuses_are_optional(open_client: Opener) -> None:
     assert "cost" not in json.dumps(totals)
     assert sum(one["count"] for one in statuses.values()) > 0
     assert "errorCodeCounts" in statuses["SendingFailed"]
+
+
+def test_prerendered_totals_are_those_that_are_added_up(open_client: Opener) -> None:
+    whole = {"dateFrom": "2026-02-01T00:00:00Z", "dateTo": "2026-03-01T00:00:00Z"}
+    for query in (whole, {**whole, "direction": "Inbound"}, {**whole, "dateFrom": "2026-02-27T00:00:00Z"}):
+        ready, added_up = (
+            open_client(prerendered=prerendered).read("/statuses", query).json() for prerendered in (True, False)
+        )
+        assert ready == added_up
+        assert ready["delivered"]["count"] > 0
