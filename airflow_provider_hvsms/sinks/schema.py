@@ -89,11 +89,6 @@ class Layout(Generic[RecordT]):
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
 
-    @property
-    def number_columns(self) -> tuple[str, ...]:
-        """The columns that hold phone numbers, and nothing else."""
-        return tuple(name for name in self.names if name in ("from_number", "to_number"))
-
     def rows(self, records: Sequence[RecordT], loaded_at: datetime) -> list[Row]:
         """The records as rows of one load."""
         values = (map(column.value_of, records) for column in self.record_columns)
