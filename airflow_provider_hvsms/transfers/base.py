@@ -66,8 +66,8 @@ class HvsmsTransferOperator(BaseOperator):
         """Run the transfer, and return its summary.
 
         It holds `rows`, `pages`, `requests`, `date_from` and `date_to`; with `on_invalid="quarantine"` also `rejected`;
-        where the totals are compared, `reconciled`; where the target can tell, also `inserted`, `updated` and
-        `unchanged`.
+        where the totals are compared, `reconciled`; `personal_data`, unless it is `keep`; where the target can tell, also
+        `inserted`, `updated` and `unchanged`.
         """
         extract, target = rendered(self.extract, self), rendered(self.target, self)
         with fail_without_retry(self.hvsms_conn_id):
@@ -109,4 +109,7 @@ class HvsmsTransferOperator(BaseOperator):
             "date_from": window and window.start.isoformat(),
             "date_to": window and window.end.isoformat(),
         }
+        if self.personal_data != "keep":
+            # In `_SUCCESS` it tells later loads what a folder holds.
+            summary["personal_data"] = self.personal_data
         return summary if self.on_invalid == "fail" else {**summary, "rejected": progress.rejected}

@@ -70,6 +70,15 @@ class DeltaFolder(Folder):
             yield copy
 
     @contextmanager
+    def opened(self, name: str) -> Iterator[IO[bytes]]:
+        """A data file, of which only what is asked for is read.
+
+        :param name: as the table's log has it, encoded like a URL.
+        """
+        with self._translated_errors(), self._fs.open(self._full_path(unquote(name)), "rb") as file:
+            yield file
+
+    @contextmanager
     def translated_errors(self, delta: Any) -> Iterator[None]:
         """Raise this package's errors for those of deltalake."""
         with self._translated_errors():

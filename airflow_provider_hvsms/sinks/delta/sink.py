@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_hvsms.api.errors import FolderUnavailable, InvalidRequest
-from airflow_provider_hvsms.sinks.delta.data_files import DataFiles
+from airflow_provider_hvsms.sinks.delta.data_files import DataFile, DataFiles
 from airflow_provider_hvsms.sinks.delta.folder import DeltaFolder
 from airflow_provider_hvsms.sinks.delta.merge import Merge, MergePlan
+from airflow_provider_hvsms.sinks.delta.number_sample import NumberSample
 from airflow_provider_hvsms.sinks.delta.packages import Packages, import_packages
 from airflow_provider_hvsms.sinks.delta.partition import Partition
 from airflow_provider_hvsms.sinks.delta.staging import StagedRows
 from airflow_provider_hvsms.sinks.delta.table import CommitConflict, Snapshot, Table, measured_columns
 from airflow_provider_hvsms.sinks.files.parquet import Parquet
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART
+from airflow_provider_hvsms.sinks.personal_data_check import check_personal_data
 from airflow_provider_hvsms.sinks.schema import REJECTS, Changes, Layout, Row
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ def open_delta(
     :param with_rejects: keep a second table, `<path>_rejects`, for records that could not be read.
     :raises InvalidRequest: an argument is not valid.
     :raises MissingPackage: deltalake or pyarrow is not installed.
-    :raises TableMismatch: the table has other types or partitions, or features that a load does not support.
+    :raises TableMismatch: the table has other types or partitions, features that a load does not support, or rows of
+        another `personal_data`.
     :raises UnusableFolder: the folder holds other files, or cannot be written until a permission is changed.
     :raises FolderUnavailable: the file system or object store did not answer, or answered with an error of its own.
     """
@@ -119,11 +122,12 @@ class TableLoad:
         self._partition = Partition.of(layout)
         self._table = Table(folder, layout, self._partition, packages)
         self._lost = 0
+        self._checked: set[str] = set()
         self._staged = StagedRows(layout, self._partition, packages.arrow)
 
     def check(self) -> None:
         """Check that the table can be loaded."""
-        self._table.check()
+        self._check_personal_data(self._table.check())
 
     def add(self, rows: Sequence[Row]) -> None:
         """Stage rows."""
@@ -148,6 +152,7 @@ class TableLoad:
 
     def _merge_once(self, note: str) -> Changes:
         snapshot = self._table.read()
+        self._check_personal_data(snapshot.files)
         writer = DataFiles(
             self._folder,
             self._packages,
@@ -194,9 +199,30 @@ class TableLoad:
                 if self._lost + 1 == MAX_ATTEMPTS or not plan.is_valid_in(snapshot, latest):
                     writer.remove()
                     raise
+                self._check_latest(latest, writer)
                 self._lost += 1
                 self._pause()
                 snapshot = latest
+
+    def _check_latest(self, latest: Snapshot, writer: DataFiles) -> None:
+        try:
+            self._check_personal_data(latest.files)
+        except BaseException:
+            writer.remove()
+            raise
+
+    def _check_personal_data(self, files: Sequence[DataFile]) -> None:
+        """Check that the table holds no rows of another `personal_data`, if it has files that are not yet checked.
+
+        :param files: all of its data files.
+        :raises TableMismatch: it does.
+        """
+        names, checked = self._layout.number_columns, self._checked
+        new_first = sorted(files, key=lambda file: file.path in checked)
+        if names and new_first and new_first[0].path not in checked:
+            sample = NumberSample(self._folder, names, new_first, self._packages.arrow)
+            check_personal_data(f"The Delta table {self._folder.name}", self._layout.personal_data, sample)
+        checked.update(file.path for file in files)
 
     def _pause(self) -> None:
         if self._lost:

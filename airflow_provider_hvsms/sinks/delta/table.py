@@ -50,15 +50,20 @@ class Table:
         self._partition = partition
         self._packages = packages
 
-    def check(self) -> None:
+    def check(self) -> tuple[DataFile, ...]:
         """Check that the table can be loaded, or created.
 
+        :return: its data files.
         :raises TableMismatch: it exists and cannot take the rows.
         :raises UnusableFolder: the folder holds other files, or cannot be written.
         """
         self._folder.prepare()
-        if self._open(self._locate()) is None:
+        table = self._open(self._locate())
+        if table is None:
             self._folder.check_unused()
+            return ()
+        with self._errors():
+            return self._files(table)
 
     def read(self) -> Snapshot:
         """The latest state. A column that the table lacks is added by a commit of its own.

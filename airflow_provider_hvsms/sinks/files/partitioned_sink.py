@@ -17,6 +17,7 @@ from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sinks.files.folder import Folder
 from airflow_provider_hvsms.sinks.files.format import FileFormat
 from airflow_provider_hvsms.sinks.files.jsonl import JsonLines
+from airflow_provider_hvsms.sinks.files.lake_setting import check_lake
 from airflow_provider_hvsms.sinks.files.partitioned_publication import PartitionedPublication
 from airflow_provider_hvsms.sinks.files.partitions import PARTITIONED_COLUMN, PartitionBy, Partitions, check_partitioned
 from airflow_provider_hvsms.sinks.files.publication import check_not_mixed
@@ -65,6 +66,7 @@ def open_partitions(
     :raises InvalidRequest: an argument is not valid, the window covers only a part of a partition, or the rows have no
         time of creation.
     :raises MissingPackage: the format needs a package that is not installed.
+    :raises TableMismatch: the folders that the load does not replace hold rows of another `personal_data`.
     :raises UnusableFolder: the folder cannot be written until its path or a permission is changed, or it holds files
         that are not partitioned in this way.
     :raises FolderUnavailable: the file system or object store did not answer, or answered with an error of its own.
@@ -74,8 +76,9 @@ def open_partitions(
     partitions = Partitions(partition_by, window)
     file_format = find_format(format, compression)
     folder = Folder(path)
-    check_not_mixed(folder, partition_by)
-    publication = PartitionedPublication(folder, partitions.names(begun_by=now or datetime.now(UTC)))
+    existing, covered = check_not_mixed(folder, partition_by), partitions.names(begun_by=now or datetime.now(UTC))
+    check_lake(folder, existing, covered, layout)
+    publication = PartitionedPublication(folder, covered)
     sink = PartitionedSink(publication, partitions, layout, file_format, rows_per_part)
     try:
         yield sink
@@ -118,7 +121,8 @@ class PartitionedSink:
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Publish the folder of each partition. Those that a load which started later has replaced are kept.
 
-        :param summary: written to each `_SUCCESS` as JSON, with `rows` and `rejected` of its folder.
+        :param summary: written to each `_SUCCESS` as JSON, with `rows` and `rejected` of its folder. It must hold the
+            layout's `personal_data`, unless that is `keep`.
         """
         for name in sorted(self._totals):
             self._complete(name)

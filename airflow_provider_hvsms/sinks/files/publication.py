@@ -72,12 +72,14 @@ def end_load(folder: Folder, load: LoadId) -> None:
     folder.remove(name for name, other in found if other and other < load)
 
 
-def check_not_mixed(folder: Folder, partition_by: str | None) -> None:
+def check_not_mixed(folder: Folder, partition_by: str | None) -> list[str]:
     """Check that the folder holds no records of loads with another `partition_by`.
 
+    :return: the names of the folders by time that it holds.
     :raises UnusableFolder: it does.
     """
-    others = [name for name in folder.list_folders() if unit_of(name) not in (None, partition_by)]
+    found = [name for name in folder.list_folders() if unit_of(name)]
+    others = [name for name in found if unit_of(name) != partition_by]
     if partition_by:
         others += filter(_PART.fullmatch, folder.list_files())
     if others:
@@ -85,6 +87,7 @@ def check_not_mixed(folder: Folder, partition_by: str | None) -> None:
             f"{folder.display_name} holds {min(others)} of a load with another partition_by than {partition_by!r}, so "
             "that readers would find records twice. Nothing was written. Use another path, or remove what it holds."
         )
+    return found
 
 
 class Publication:

@@ -193,6 +193,20 @@ class Database:
             return 0 if isinstance(found, sa.Integer) else found.scale
         return None
 
+    def sample(
+        self, connection: sa.engine.Connection, columns: Sequence[sa.Column[Any]], count: int, *, not_null: bool
+    ) -> Sequence[Sequence[Any]]:
+        """The values of some columns in any rows, without reading the whole table.
+
+        :param count: the most rows.
+        :param not_null: only rows in which one of the columns is not null, of which the first one may have to be found.
+        """
+        return connection.execute(self._select(columns, not_null=not_null).limit(count)).all()
+
+    def _select(self, columns: Sequence[sa.Column[Any]], *, not_null: bool) -> sa.sql.Select[Any]:
+        selected: sa.sql.Select[Any] = sa.select(*columns)
+        return selected.where(sa.or_(*(column.is_not(None) for column in columns))) if not_null else selected
+
     def find_key(
         self,
         connection: sa.engine.Connection,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +112,18 @@ class DatabaseWithoutDialect(GenericDatabase):
             connection.rollback()
             return {}
         return dict.fromkeys(names, ExistingColumn(is_nullable=True, is_filled=False))
+
+    def sample(
+        self, connection: sa.engine.Connection, columns: Sequence[sa.Column[Any]], count: int, *, not_null: bool
+    ) -> Sequence[Sequence[Any]]:
+        """With `LIMIT`, which most databases know. The drivers of the others fetch rows as they are asked for."""
+        select = self._select(columns, not_null=not_null)
+        try:
+            return connection.execute(select.limit(sa.literal_column(str(count)))).all()
+        except DBAPIError:
+            connection.rollback()
+        with closing(connection.execute(select)) as found:
+            return found.fetchmany(count)
 
     def type_families(self, connection: sa.engine.Connection, table: sa.Table) -> Mapping[str, TypeFamily]:
         """Empty: plain SQL has no way to find types."""

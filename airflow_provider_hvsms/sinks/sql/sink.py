@@ -44,7 +44,7 @@ def open_table(
     :param table: the table's name, or `schema.table`. It is quoted, so any other character is part of the name.
     :param with_rejects: keep a second table, `<table>_rejects`, for records that could not be read.
     :param on_schema_change: `add` columns that the table lacks when the rows are merged, or `fail` at once.
-    :raises TableMismatch: the table exists with other columns, types or keys.
+    :raises TableMismatch: the table exists with other columns, types or keys, or rows of another `personal_data`.
     :raises UnsuitableDatabase: the database does not do what a load relies on.
     :raises LoadRefused: the database refused a statement, and would refuse it again.
     :raises LoadFailed: a statement failed for a reason that can pass.
@@ -106,6 +106,9 @@ class SqlSink:
     def finish(self, summary: Mapping[str, Any]) -> Changes:
         with self._transaction(), ExitStack() as stack:
             missing = [target.table for target in self._targets if not target.inspect()]
+            for target in self._targets:
+                # Another load may have filled the table since it was checked.
+                target.check_personal_data()
             stack.enter_context(self._database.created(self._connection, missing))
             for target in self._targets:
                 stack.enter_context(target.extended())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_hvsms.api.errors import TableMismatch
+from airflow_provider_hvsms.sinks.personal_data_check import SAMPLE_ROWS, check_personal_data
 from airflow_provider_hvsms.sinks.schema import Changes, Layout, OnSchemaChange
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 from airflow_provider_hvsms.sinks.sql.existing_columns import ExistingColumn
@@ -48,6 +49,7 @@ class Target:
         self._on_schema_change = on_schema_change
         self._columns: Mapping[str, ExistingColumn] = {}
         self._lacking: list[str] = []
+        self._number_columns: Sequence[str] = layout.number_columns
         self._merged = layout
         """With the key by which rows are merged."""
         self.table = make_target(own_name, schema or None, layout)
@@ -60,12 +62,17 @@ class Target:
     def check(self) -> None:
         """Check that rows can be merged into the table, or that it can be created.
 
-        :raises TableMismatch: it cannot have this name, or exists with other columns, types or keys.
+        :raises TableMismatch: it cannot have this name, or exists with other columns, types or keys, or with rows of
+            another `personal_data`.
         """
         self._check_name()
         stored_name = self._database.stored_name(self._connection, self.table)
         self.table = make_target(stored_name, self.table.schema, self._layout)
-        if not self.inspect():
+        if self.inspect():
+            # One that is added for this load is null in the rows of earlier ones.
+            self._number_columns = [name for name in self._number_columns if name not in self._lacking]
+            self.check_personal_data()
+        else:
             # A missing schema or right shows now, not after an hour of reading.
             self._database.check_creatable(self._connection, self.table)
 
@@ -83,6 +90,21 @@ class Target:
             self._merged = dataclasses.replace(self._layout, key=key)
         self._columns = columns
         return self.exists
+
+    def check_personal_data(self) -> None:
+        """Check that the table, if it exists, holds no rows of another `personal_data`.
+
+        :raises TableMismatch: it does.
+        """
+        if self.exists and self._number_columns:
+            columns = [self.table.c[name] for name in self._number_columns]
+            check_personal_data(
+                f"Table {self.table.fullname!r}",
+                self._layout.personal_data,
+                lambda *, with_numbers: self._database.sample(
+                    self._connection, columns, SAMPLE_ROWS, not_null=with_numbers
+                ),
+            )
 
     def check_capabilities(self, stage: sa.Table) -> None:
         self._database.check_capabilities(self._connection, self.table, stage, self._layout)

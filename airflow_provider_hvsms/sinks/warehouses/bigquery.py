@@ -22,6 +22,7 @@ from airflow_provider_hvsms.sinks.schema import Changes, Column, ColumnType, Lay
 from airflow_provider_hvsms.sinks.sql.sql_types import DECIMAL_PLACES
 from airflow_provider_hvsms.sinks.warehouses import bigquery_sql as sql
 from airflow_provider_hvsms.sinks.warehouses.bigquery_errors import ClientErrors, describe, is_conflict
+from airflow_provider_hvsms.sinks.warehouses.sample_statement import sample_statement
 from airflow_provider_hvsms.sinks.warehouses.warehouse import ExistingColumn, Merge, Warehouse
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,15 @@ class BigQuery(Warehouse):
         if found.table_type != "TABLE":
             raise TableMismatch(f"{table!r} is a {found.table_type} in BigQuery. Nothing was written. Name a table.")
         return {field.name.lower(): sql.existing_column(field) for field in found.schema}
+
+    def sample(self, table: str, columns: Sequence[str], count: int, *, not_null: bool) -> Sequence[Sequence[Any]]:
+        """Read by the API for table data, which costs nothing; rows with values are found by a query."""
+        if not_null:
+            statement = sample_statement(self._name(table).sql, columns, count, sql.SYNTAX, not_null=True)
+            return self._run(statement, f"hvsms_sample_{uuid.uuid4().hex}")
+        fields = [self._bigquery.SchemaField(name, "STRING") for name in columns]
+        found = self._client.list_rows(str(self._name(table)), selected_fields=fields, max_results=count)
+        return [row.values() for row in found]
 
     def check_creatable(self, table: str, layout: Layout[Any]) -> None:
         """Nothing to do: the staging table, which is in the same dataset, needs the same right."""

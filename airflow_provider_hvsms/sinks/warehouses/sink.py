@@ -34,7 +34,8 @@ def open_warehouse_table(
     :param with_rejects: keep a second table, `<table>_rejects`, for records that could not be read.
     :param on_schema_change: `add` (default) adds our columns that the table lacks, before anything is read; `fail`
         refuses the table.
-    :raises TableMismatch: the table exists with other types or a column that needs a value, or its name is not valid.
+    :raises TableMismatch: the table exists with other types, a column that needs a value or rows of another
+        `personal_data`, or its name is not valid.
     :raises LoadRefused: the warehouse refused a request, and would refuse it again.
     :raises LoadFailed: a request failed for a reason that can pass.
     """
@@ -80,6 +81,9 @@ class WarehouseSink:
         for target in self._targets:
             if not target.exists:
                 target.create()
+            if target.parts.rows:
+                # Another load may have filled the table since it was checked.
+                target.check_personal_data()
         with_rows = [target.merge for target in self._targets if target.parts.rows]
         changes = self._warehouse.merge(with_rows) if with_rows else _NO_CHANGES
         return changes if self._targets[0].parts.rows else _NO_CHANGES

@@ -19,6 +19,7 @@ from airflow_provider_hvsms.sinks.files.csv import Csv
 from airflow_provider_hvsms.sinks.schema import Changes, Column, Layout
 from airflow_provider_hvsms.sinks.warehouses import snowflake_sql as sql
 from airflow_provider_hvsms.sinks.warehouses.merge_statement import count_records, merge_statement
+from airflow_provider_hvsms.sinks.warehouses.sample_statement import sample_statement
 from airflow_provider_hvsms.sinks.warehouses.warehouse import ExistingColumn, Merge, Warehouse
 
 LOCK = "HVSMS_LOCK"
@@ -103,6 +104,9 @@ class Snowflake(Warehouse):
 
     def columns(self, table: str) -> Mapping[str, ExistingColumn]:
         return self._describe(self._quoted(table))
+
+    def sample(self, table: str, columns: Sequence[str], count: int, *, not_null: bool) -> Sequence[Sequence[Any]]:
+        return self._run(sample_statement(self._quoted(table), columns, count, sql.SYNTAX, not_null=not_null))
 
     def check_creatable(self, table: str, layout: Layout[Any]) -> None:
         # Both at once, so that no table is left if this process is killed in between.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_hvsms.api.errors import TableMismatch
+from airflow_provider_hvsms.sinks.personal_data_check import SAMPLE_ROWS, check_personal_data
 from airflow_provider_hvsms.sinks.schema import ColumnType, Layout, OnSchemaChange
 from airflow_provider_hvsms.sinks.sql.sql_types import TypeFamily, required_family
 from airflow_provider_hvsms.sinks.warehouses.merge_statement import SEQUENCE
@@ -29,6 +30,7 @@ class Target:
         self._layout = layout
         self._on_schema_change = on_schema_change
         self._json_columns = frozenset(column.name for column in layout.columns if column.type is ColumnType.JSON)
+        self._number_columns: Sequence[str] = layout.number_columns
         self._stage = ""
 
     @property
@@ -51,9 +53,25 @@ class Target:
         if self.exists:
             self._check_types(columns)
             self._check_other_columns(columns)
+            self._number_columns = [name for name in self._layout.number_columns if name in columns]
+            self.check_personal_data()
             self._add_missing(columns)
         else:
             self._warehouse.check_creatable(self._table, self._layout)
+
+    def check_personal_data(self) -> None:
+        """Check that the existing table holds no rows of another `personal_data`.
+
+        :raises TableMismatch: it does.
+        """
+        if self._number_columns:
+            check_personal_data(
+                f"Table {self._table!r}",
+                self._layout.personal_data,
+                lambda *, with_numbers: self._warehouse.sample(
+                    self._table, self._number_columns, SAMPLE_ROWS, not_null=with_numbers
+                ),
+            )
 
     def open_stage(self) -> None:
         """Create the staging table."""

@@ -101,6 +101,14 @@ class Warehouse(ABC):
         """The columns of a table, by the names that a layout would give them; empty if there is no such table."""
 
     @abstractmethod
+    def sample(self, table: str, columns: Sequence[str], count: int, *, not_null: bool) -> Sequence[Sequence[Any]]:
+        """The values of some columns in any rows of an existing table, without reading all of it.
+
+        :param count: the most rows.
+        :param not_null: only rows in which one of the columns is not null, of which the first one may have to be found.
+        """
+
+    @abstractmethod
     def check_creatable(self, table: str, layout: Layout[Any]) -> None:
         """Check that the missing table can be created, and leave nothing behind."""
 

@@ -31,7 +31,8 @@ def create_without_two_columns(warehouse: BigQueryWarehouse) -> None:
     types = {column.name: field_type(column) for column in BATCHES.columns}
     warehouse.create("batches", **{name: types[name] for name in types if name not in ("cost", "rejected")})
     warehouse.run(
-        f"INSERT INTO sms.batches (id, creation_time) VALUES ('{BATCH.id}', TIMESTAMP '2026-11-01 00:00:00+00')"
+        "INSERT INTO sms.batches (id, from_number, creation_time) "
+        f"VALUES ('{BATCH.id}', '+16505550100', TIMESTAMP '2026-11-01 00:00:00+00')"
     )
 
 
