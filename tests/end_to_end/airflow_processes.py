@@ -120,12 +120,17 @@ class RunningAirflow:
         self._call("PATCH", f"dags/{quote(dag_id)}", {"is_paused": False})
 
     def trigger(
-        self, dag_id: str, *, logical_date: datetime | None = None, conf: Mapping[str, Any] | None = None
+        self,
+        dag_id: str,
+        *,
+        logical_date: datetime | None = None,
+        conf: Mapping[str, Any] | None = None,
+        run_id: str | None = None,
     ) -> str:
         """Start a run and return its id. Without a logical date the run has no data interval."""
         # With an id of its own, a request that is made again starts no second run.
         body = {
-            "dag_run_id": f"test__{uuid.uuid4()}",
+            "dag_run_id": run_id or f"test__{uuid.uuid4()}",
             "logical_date": logical_date and logical_date.isoformat(),
             "conf": dict(conf or {}),
         }

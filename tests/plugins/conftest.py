@@ -1,0 +1,77 @@
+"""The plugin's application with Airflow's own authorisation, and a database with runs."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_hvsms.plugins.hvsms import HvsmsPlugin
+
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
+
+RunDag = Callable[[str], str]
+AIRFLOW_HAS_THE_TAB = bool(HvsmsPlugin.external_views)
+
+
+@pytest.fixture(scope="session")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The module with the DAGs of the end-to-end tests, in files of these tests' own."""
+    folder = tmp_path_factory.mktemp("reports")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REPORT_FOLDER", folder.as_uri())
+        module = importlib.import_module("tests.end_to_end.report_dags")
+    yield module
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def folder(dags: Any) -> Path:
+    return Path(dags.FOLDER.removeprefix("file://"))
+
+
+@pytest.fixture
+def run_dag(airflow_database: None, dags: Any) -> RunDag:
+    """Runs a DAG, and returns the id of the run."""
+    importlib.import_module("airflow.cli.cli_parser")
+
+    def run(dag_id: str) -> str:
+        dag = next(dag for dag in dags.ALL if dag.dag_id == dag_id)
+        return str(dag.test(logical_date=datetime.now(UTC)).run_id)
+
+    return run
+
+
+@pytest.fixture
+def client(airflow_database: None) -> Iterator[TestClient]:
+    """A client of the plugin's application, not logged in."""
+    from airflow.api_fastapi.app import init_auth_manager
+    from fastapi.testclient import TestClient
+
+    from airflow_provider_hvsms.plugins.report_app import create_report_app
+
+    init_auth_manager()
+    with TestClient(create_report_app()) as client:
+        yield client
+
+
+@pytest.fixture
+def logged_in(client: TestClient) -> TestClient:
+    """The same client with the token of a viewer."""
+    client.headers["Authorization"] = f"Bearer {token_of('viewer')}"
+    return client
+
+
+def token_of(role: str | None) -> str:
+    """The token of a user with a role; without one, a user who may do nothing."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    user = SimpleAuthManagerUser(username="user", role=role)
+    return str(get_auth_manager().generate_jwt(user))
