@@ -48,7 +48,8 @@ def _read(path: str) -> bytes | None:
     """Read a file, one byte more than a report may have; null if there is none."""
     try:
         file: Any = ObjectStoragePath(path)  # untyped in part
-        if not file.is_file():  # a pipe would never end
+        # Not `is_file`, which answers a refusal with no. A pipe is no file, and reading it would never end.
+        if file.fs.info(file.path)["type"] != "file":
             return None
         with file.open("rb") as opened:
             content: bytes = opened.read(MAX_BYTES + 1)

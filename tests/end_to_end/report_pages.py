@@ -17,10 +17,12 @@ T = TypeVar("T")
 
 
 class ReportPages:
-    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
+    def __init__(self, driver: webdriver.Chrome, url: str, token: str) -> None:
+        """`token` is that of a user, who is logged in by it."""
         self.driver = driver
         self._url = url
-        driver.get(f"{url}/auth/token/login")
+        driver.get(f"{url}/auth/login")
+        driver.add_cookie({"name": "_token", "value": token, "sameSite": "Lax"})
 
     def open_tab(self, dag_id: str, run_id: str) -> None:
         """Open a DAG run, click the tab *Delivery report*, and look into its frame."""
@@ -30,12 +32,10 @@ class ReportPages:
         self.driver.switch_to.frame(frame)
 
     def follow_link(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Open a task of a run, and follow its link *Delivery report*, which opens another window."""
+        """Open a task of a run, and follow its link *Delivery report*. Airflow 3.1 opens it in another window."""
         self.driver.get(f"{self._url}/dags/{quote(dag_id)}/runs/{quote(run_id)}/tasks/{quote(task_id)}/details")
-        before = len(self.driver.window_handles)
         self._click(By.XPATH, "//a[normalize-space()='Delivery report'][contains(@href, 'hvsms/report')]")
-        windows = self.wait(lambda: self.driver.window_handles if len(self.driver.window_handles) > before else None)
-        self.driver.switch_to.window(windows[-1])
+        self.wait(self._switch_to_report)
 
     def close_other_windows(self) -> None:
         first, *others = self.driver.window_handles
@@ -50,6 +50,10 @@ class ReportPages:
     def text_of(self, selector: str) -> str:
         """The text of an element, once it is there."""
         return self.wait(lambda: self.driver.find_element(By.CSS_SELECTOR, selector).text)
+
+    def _switch_to_report(self) -> bool:
+        self.driver.switch_to.window(self.driver.window_handles[-1])
+        return "/hvsms/report?" in self.driver.current_url
 
     def _click(self, by: str, value: str) -> None:
         def click() -> bool:

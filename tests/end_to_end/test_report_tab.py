@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ import pytest
 import requests
 
 from airflow_provider_hvsms.plugins.hvsms import HvsmsPlugin
-from tests.end_to_end.airflow_processes import RunningAirflow
+from tests.end_to_end.airflow_processes import RunningAirflow, settings_of_login
 from tests.end_to_end.connections_page import CHROMEDRIVER, CHROMIUM, chromium
 from tests.end_to_end.report_pages import ReportPages
 from tests.support.s3 import KEY, KEY_ID, connect_s3, s3_server
@@ -61,8 +62,9 @@ def airflow_connections(s3_url: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def airflow_environment(reports: Path) -> dict[str, str]:
+def airflow_environment(airflow_home: Path, reports: Path) -> dict[str, str]:
     return {
+        **settings_of_login(airflow_home),
         "REPORT_FOLDER": reports.as_uri(),
         "AIRFLOW__CORE__AUTH_MANAGER": "hiding_auth_manager.HidingAuthManager",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -96,7 +98,7 @@ def run(running_airflow: RunningAirflow) -> Run:
 @pytest.fixture(scope="module")
 def browser(running_airflow: RunningAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReportPages]:
     with chromium(tmp_path_factory.mktemp("chromium")) as driver:
-        yield ReportPages(driver, running_airflow.url)
+        yield ReportPages(driver, running_airflow.url, running_airflow.token)
 
 
 @pytest.fixture
@@ -140,6 +142,7 @@ def test_the_tab_of_a_run_without_a_report_says_so(pages: ReportPages, run: Run)
     assert pages.text_of("p") == "This run has no task with an operator HvsmsDeliveryReportOperator."
 
 
+@pytest.mark.skipif(not find_spec("airflow.providers.amazon"), reason="Airflow knows s3:// by the provider of Amazon")
 def test_a_report_on_s3_is_read_with_the_connection_in_its_path(pages: ReportPages, run: Run) -> None:
     pages.open_tab("report_on_s3", run("report_on_s3"))
     assert pages.text_of("#title") == "A report on S3"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -17,22 +18,32 @@ if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
 RunDag = Callable[[str], str]
+DAGS = Path(__file__).parents[1] / "end_to_end" / "report_dags.py"
 AIRFLOW_HAS_THE_TAB = bool(HvsmsPlugin.external_views)
 
 
 @pytest.fixture(scope="session")
-def dags(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The module with the DAGs of the end-to-end tests, in files of these tests' own."""
-    folder = tmp_path_factory.mktemp("reports")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The module with the DAGs of the end-to-end tests, in a folder of DAGs that Airflow knows; reports lie beside."""
+    from airflow import settings
+
+    folder = tmp_path_factory.mktemp("dags")
+    file = Path(shutil.copy(DAGS, folder))
+    spec = importlib.util.spec_from_file_location("report_dags", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "DAGS_FOLDER", str(folder))
+        patch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(folder))
         patch.setenv("REPORT_FOLDER", folder.as_uri())
-        module = importlib.import_module("tests.end_to_end.report_dags")
-    yield module
-    shutil.rmtree(folder)
+        spec.loader.exec_module(module)
+        yield module
 
 
 @pytest.fixture
 def folder(dags: Any) -> Path:
+    """Where the reports are."""
     return Path(dags.FOLDER.removeprefix("file://"))
 
 

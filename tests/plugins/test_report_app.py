@@ -27,9 +27,9 @@ def access_checks(route: Any) -> set[tuple[str, str | None]]:
 
 
 def test_every_route_requires_the_right_to_read_runs_and_xcoms_of_the_dag(client: TestClient) -> None:
-    routes: list[Any] = list(client.app.routes)  # type: ignore[attr-defined] - the client knows an ASGI app only
-    assert routes
-    for route in routes:
+    app: Any = client.app
+    assert app.routes
+    for route in app.routes:
         assert {("GET", "RUN"), ("GET", "XCOM")} <= access_checks(route), route.path
 
 
@@ -110,7 +110,12 @@ def test_several_reports_of_a_run_are_linked(logged_in: TestClient, run_dag: Run
     page = logged_in.get("/report", params={"dag_id": "several_reports", "run_id": run_id})
     assert page.status_code == 200
     assert page.text.count("<a href=") == 2
-    selected = {"dag_id": "several_reports", "run_id": run_id, "task_id": "report", "map_index": 1}
+    selected: dict[str, str | int] = {
+        "dag_id": "several_reports",
+        "run_id": run_id,
+        "task_id": "report",
+        "map_index": 1,
+    }
     assert "Report second" in logged_in.get("/report", params=selected).text
 
 
@@ -146,6 +151,10 @@ def test_a_storage_that_cannot_be_read_answers_502_without_its_error(
 
     class Storage:
         def __init__(self, path: str) -> None:
+            self.path = path
+
+        @property
+        def fs(self) -> object:
             raise PermissionError("s3://key:secret@bucket")
 
     run_id = run_dag("one_report")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -68,11 +67,3 @@ def test_file_systems_are_not_chained(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(REPORT)
     with pytest.raises(NotFound):
         read_report(f"simplecache::{(tmp_path / 'page.html').as_uri()}")
-
-
-def test_a_connection_that_does_not_exist_is_told_without_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    extra = {"endpoint_url": "http://127.0.0.1:1"}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps({"conn_type": "nothing", "extra": extra}))
-    with pytest.raises(FolderUnavailable) as caught:
-        read_report("s3://missing_connection@bucket/report.html")
-    assert "bucket" not in str(caught.value)
