@@ -10,7 +10,7 @@ from airflow_provider_hvsms.utils.report_url import report_query
 
 STYLE = """
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 44rem; padding: 1.5rem; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0; max-width: 44rem; padding: 1rem; }
 body { overflow-wrap: anywhere; }
 h1 { font-size: 1.25rem; }
 li { margin: .25rem 0; }
