@@ -36,6 +36,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "airflow_provider_hvsms.transfers.hvsms_to_object_storage",
             },
         ],
+        "extra-links": ["airflow_provider_hvsms.operators.report_link.HvsmsReportLink"],
         "connection-types": [_connection_type()],
     }
 

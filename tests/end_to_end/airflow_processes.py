@@ -36,6 +36,18 @@ COMPONENTS: dict[str, list[str]] = {
     "triggerer": ["--skip-serve-logs"],
 }
 LINES_OF_LOG = 40
+PASSWORD = "of-the-tests"
+
+
+def settings_of_login(home: Path) -> dict[str, str]:
+    """Settings by which Airflow asks for a login, which the user `admin` can do, rather than let everyone in."""
+    passwords = home / "passwords.json"
+    passwords.write_text(json.dumps({"admin": PASSWORD}))
+    return {
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+    }
 
 
 class RunningAirflow:
@@ -77,8 +89,8 @@ class RunningAirflow:
             for component in self._components:
                 self.start(component)
             self.wait_until(self.is_healthy, 180, "Airflow is up")
-            token = self._http.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
-            self._http.headers["Authorization"] = f"Bearer {token}"
+            self.token = self._new_token()
+            self._http.headers["Authorization"] = f"Bearer {self.token}"
             self._stack = stack.pop_all()
         return self
 
@@ -120,12 +132,17 @@ class RunningAirflow:
         self._call("PATCH", f"dags/{quote(dag_id)}", {"is_paused": False})
 
     def trigger(
-        self, dag_id: str, *, logical_date: datetime | None = None, conf: Mapping[str, Any] | None = None
+        self,
+        dag_id: str,
+        *,
+        logical_date: datetime | None = None,
+        conf: Mapping[str, Any] | None = None,
+        run_id: str | None = None,
     ) -> str:
         """Start a run and return its id. Without a logical date the run has no data interval."""
         # With an id of its own, a request that is made again starts no second run.
         body = {
-            "dag_run_id": f"test__{uuid.uuid4()}",
+            "dag_run_id": run_id or f"test__{uuid.uuid4()}",
             "logical_date": logical_date and logical_date.isoformat(),
             "conf": dict(conf or {}),
         }
@@ -213,6 +230,15 @@ class RunningAirflow:
         """All that a task of a run has logged, in workers and in triggerers."""
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
         return "\n".join(path.read_text(errors="replace") for path in sorted(folder.rglob("*.log*")))
+
+    def _new_token(self) -> str:
+        """A token of the administrator; of the user `admin` where the settings ask for a login."""
+        url = f"{self.url}/auth/token"
+        if self._environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "True":
+            response = self._http.get(url, timeout=30)
+        else:
+            response = self._http.post(url, json={"username": "admin", "password": PASSWORD}, timeout=30)
+        return str(response.json()["access_token"])
 
     def _run(self, *command: str) -> None:
         with self._log(command[0]).open("wb") as log:

@@ -1,0 +1,67 @@
+"""DAGs that write delivery reports, without a database to read: the tests copy this file into the folder of DAGs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator, ObjectStoragePath
+
+from airflow_provider_hvsms.operators.report_link import REPORT_LINKS
+
+FOLDER = os.environ.get("REPORT_FOLDER", "file:///tmp")
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="generator" content="airflow-provider-hvsms">
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<title>Delivery report</title>
+<style>
+:root {{ color-scheme: light dark }} body {{ font: 16px system-ui; max-width: 60rem; margin: auto; padding: 1rem }}
+#height {{ height: 1500px; border-left: 4px solid #888 }}
+</style></head>
+<body><h1 id="title">{title}</h1><p id="script">no script ran</p>
+<script>document.getElementById("script").textContent = "a script ran"</script>
+<div id="height"></div><p id="end">The end of the report</p></body></html>
+"""
+
+
+class HvsmsDeliveryReportOperator(BaseOperator):
+    """Writes a page, and returns what the operator of this name returns."""
+
+    operator_extra_links = REPORT_LINKS
+
+    def __init__(self, *, path: str, title: str = "Delivered", fails: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.path = path
+        self.title = title
+        self.fails = fails
+
+    def execute(self, context: Any) -> dict[str, str]:
+        if self.fails:
+            raise AirflowFailException("on purpose")
+        ObjectStoragePath(self.path).write_text(PAGE.format(title=self.title))
+        return {"path": self.path, "json": self.path.removesuffix(".html") + ".json"}
+
+
+class AnotherOperator(HvsmsDeliveryReportOperator):
+    """Returns the path of a page, as any task can."""
+
+
+with DAG("one_report", schedule=None) as one_report:
+    HvsmsDeliveryReportOperator(task_id="report", path=f"{FOLDER}/one.html", title="One report")
+
+with DAG("several_reports", schedule=None) as several_reports:
+    HvsmsDeliveryReportOperator.partial(task_id="report").expand_kwargs(
+        [{"path": f"{FOLDER}/{name}.html", "title": f"Report {name}"} for name in ("first", "second")]
+    )
+
+with DAG("failed_report", schedule=None) as failed_report:
+    HvsmsDeliveryReportOperator(task_id="report", path=f"{FOLDER}/failed.html", fails=True)
+
+with DAG("no_report", schedule=None) as no_report:
+    AnotherOperator(task_id="other", path=f"{FOLDER}/other.html")
+
+with DAG("report_on_s3", schedule=None) as report_on_s3:
+    HvsmsDeliveryReportOperator(task_id="report", path="s3://aws@reports/one.html", title="A report on S3")
+
+ALL = (one_report, several_reports, failed_report, no_report, report_on_s3)
