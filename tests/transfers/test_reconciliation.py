@@ -13,7 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_hvsms.api.errors import InvalidRequest, TotalsDiffer
-from airflow_provider_hvsms.sandbox import Fault, Sandbox
+from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.sandbox.data.records import Message
 from airflow_provider_hvsms.sandbox.http.response import Response
 from airflow_provider_hvsms.transfers.hvsms_to_object_storage import HvsmsMessagesToObjectStorageOperator
@@ -270,6 +270,21 @@ def test_a_difference_is_told_without_directions_if_they_cannot_be_counted(
     sandbox.faults.add(Fault.server_error(400), times=None, path="/statuses", after=1)
     with pytest.raises(TotalsDiffer, match=rf"counts {len(messages):,}\. "):
         load(reconcile="fail")
+
+
+def test_messages_that_are_on_two_pages_are_more_than_the_message_store_counts(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sandbox(Settings(messages=300, days=3, page_shift=1, light=1_000)) as shifting:
+        monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(shifting.airflow_connection))
+        start, end = last_day(shifting)
+        task = HvsmsMessagesToSqlOperator(
+            task_id="load", sql_conn_id="warehouse", table="messages", date_from=start - DAY, date_to=end - DAY,
+            per_page=20, concurrency=1, reconcile="fail",
+        )  # fmt: skip
+        with pytest.raises(TotalsDiffer, match="listed twice because pages shifted"):
+            task.execute({})
+    assert sqlite_warehouse.tables() == []
 
 
 def test_a_window_that_has_only_just_ended_is_said_to_be_one(
