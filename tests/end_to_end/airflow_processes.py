@@ -20,6 +20,7 @@ from urllib.parse import quote
 import requests
 
 from tests.end_to_end import session_keeper
+from tests.end_to_end.login import PASSWORD, USER
 from tests.end_to_end.session_keeper import SessionKeeper
 from tests.support.ports import free_port
 
@@ -36,18 +37,6 @@ COMPONENTS: dict[str, list[str]] = {
     "triggerer": ["--skip-serve-logs"],
 }
 LINES_OF_LOG = 40
-PASSWORD = "of-the-tests"
-
-
-def settings_of_login(home: Path) -> dict[str, str]:
-    """Settings by which Airflow asks for a login, which the user `admin` can do, rather than let everyone in."""
-    passwords = home / "passwords.json"
-    passwords.write_text(json.dumps({"admin": PASSWORD}))
-    return {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-    }
 
 
 class RunningAirflow:
@@ -232,12 +221,12 @@ class RunningAirflow:
         return "\n".join(path.read_text(errors="replace") for path in sorted(folder.rglob("*.log*")))
 
     def _new_token(self) -> str:
-        """A token of the administrator; of the user `admin` where the settings ask for a login."""
+        """A token of the administrator; of the tests' user where the settings ask for a login."""
         url = f"{self.url}/auth/token"
         if self._environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "True":
             response = self._http.get(url, timeout=30)
         else:
-            response = self._http.post(url, json={"username": "admin", "password": PASSWORD}, timeout=30)
+            response = self._http.post(url, json={"username": USER, "password": PASSWORD}, timeout=30)
         return str(response.json()["access_token"])
 
     def _run(self, *command: str) -> None:

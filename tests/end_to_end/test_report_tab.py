@@ -14,8 +14,9 @@ import pytest
 import requests
 
 from airflow_provider_hvsms.plugins.hvsms import HvsmsPlugin
-from tests.end_to_end.airflow_processes import RunningAirflow, settings_of_login
+from tests.end_to_end.airflow_processes import RunningAirflow
 from tests.end_to_end.connections_page import CHROMEDRIVER, CHROMIUM, chromium
+from tests.end_to_end.login import settings_of_login
 from tests.end_to_end.report_pages import ReportPages
 from tests.support.s3 import KEY, KEY_ID, connect_s3, s3_server
 
