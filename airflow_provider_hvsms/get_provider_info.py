@@ -37,12 +37,25 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "extra-links": ["airflow_provider_hvsms.operators.report_link.HvsmsReportLink"],
+        "asset-uris": [_asset_uris()],
+        # Airflow 2.11 reads the former name only.
+        "dataset-uris": [_asset_uris()],
         "connection-types": [_connection_type()],
     }
 
 
 def _modules(floor: str) -> dict[str, Any]:
     return {"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_hvsms.{floor}.hvsms"]}
+
+
+def _asset_uris() -> dict[str, Any]:
+    module = "airflow_provider_hvsms.assets.hvsms"
+    return {
+        "schemes": ["hvsms"],
+        "handler": f"{module}.sanitize_uri",
+        "factory": f"{module}.create_asset",
+        "to_openlineage_converter": f"{module}.convert_asset_to_openlineage",
+    }
 
 
 def _connection_type() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 # Before the first import of Airflow, which reads them.
 _HOME = tempfile.TemporaryDirectory(prefix="hvsms-tests-")
-for _name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+for _name in [name for name in os.environ if name.startswith(("AIRFLOW_", "OPENLINEAGE_"))]:
     del os.environ[_name]
 os.environ["AIRFLOW_HOME"] = _HOME.name
 os.environ.setdefault("XDG_RUNTIME_DIR", _HOME.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
@@ -15,6 +15,7 @@ from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sinks.personal_data import PersonalData
 from airflow_provider_hvsms.sinks.schema import REJECTS, Layout, Sink
+from airflow_provider_hvsms.transfers.lineage import describe_events, describe_load
 from airflow_provider_hvsms.transfers.progress import Progress
 from airflow_provider_hvsms.transfers.unknown_field_log import UnknownFieldLog
 from airflow_provider_hvsms.utils.arguments import check_when_parsed, rendered
@@ -22,6 +23,7 @@ from airflow_provider_hvsms.utils.failures import fail_without_retry
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_hvsms.transfers.extracts import Extract, Reading
     from airflow_provider_hvsms.transfers.targets import Target
@@ -43,6 +45,8 @@ class HvsmsTransferOperator(BaseOperator):
 
     extract: ClassVar[type[Extract]]
     target: ClassVar[type[Target]]
+    _summary: Mapping[str, Any] | None = None
+    """Of the load; empty until it is complete, and `None` until it begins."""
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class HvsmsTransferOperator(BaseOperator):
         where the totals are compared, `reconciled`; `personal_data`, unless it is `keep`; where the target can tell, also
         `inserted`, `updated` and `unchanged`.
         """
+        self._summary = {}
         extract, target = rendered(self.extract, self), rendered(self.target, self)
         with fail_without_retry(self.hvsms_conn_id):
             extract.check_rendered(context)
@@ -87,7 +92,13 @@ class HvsmsTransferOperator(BaseOperator):
                 changes = sink.finish(summary)
                 summary |= dataclasses.asdict(changes) if changes else {}
                 progress.log_end(summary)
+        self._summary = summary
+        describe_events(self.outlets, context, summary)
         return summary
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Describe the load to OpenLineage, whose listener calls it after `execute`, and after a failure too."""
+        return None if self._summary is None else describe_load(self, self._layout(), self._summary)
 
     def _layout(self) -> Layout[Any]:
         return self.extract.layout.with_extra() if self.extra_fields else self.extract.layout

@@ -25,6 +25,7 @@ from airflow_provider_hvsms.sinks.warehouses.registry import check_provider, fin
 from airflow_provider_hvsms.sinks.warehouses.sink import open_warehouse_table
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
+from airflow_provider_hvsms.utils.lineage import DatasetName, name_folder, name_table
 from airflow_provider_hvsms.utils.values import is_known
 
 DELTA = "delta"
@@ -46,6 +47,9 @@ class Target(ArgumentGroup, Protocol):
         :param window: the window that the run stands for, if it is known before reading.
         :param with_rejects: also take records that could not be read.
         """
+
+    def name_datasets(self) -> tuple[DatasetName, DatasetName | None]:
+        """The names for OpenLineage of what is written: the rows, and the rejects if they are in one place."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,6 +91,9 @@ class TableTarget:
         if warehouse := find_warehouse(hook):
             return open_warehouse_table(warehouse, self.table, layout, **options)
         return open_table(self._checked(hook), self.table, layout, **options)
+
+    def name_datasets(self) -> tuple[DatasetName, DatasetName]:
+        return name_table(self.sql_conn_id, self.table), name_table(self.sql_conn_id, f"{self.table}_rejects")
 
     def _hook(self) -> Any:
         with explain_missing_connection(self.sql_conn_id):
@@ -180,6 +187,12 @@ class FolderTarget:
         if window is None or self.partition_by is None:
             return open_files(folder, layout, **files)
         return open_partitions(folder, layout, window=window, partition_by=self.partition_by, **files)
+
+    def name_datasets(self) -> tuple[DatasetName, DatasetName | None]:
+        rows = name_folder(self._folder())
+        if self.format == DELTA:
+            return rows, rows.beside("_rejects")
+        return rows, None if self.partition_by else rows.beside("/_rejects.jsonl")
 
     def _folder(self) -> ObjectStoragePath:
         folder = self.path if isinstance(self.path, ObjectStoragePath) else ObjectStoragePath(self.path)

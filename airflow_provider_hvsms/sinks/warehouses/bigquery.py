@@ -77,6 +77,9 @@ class BigQuery(Warehouse):
         with closing(self._hook.get_client(project_id=project)) as self._client:
             yield
 
+    def full_name(self, table: str) -> str:
+        return str(self._name(table))
+
     def check(self, table: str) -> None:
         name = self._name(table)
         where = f"{name.project}.{name.dataset}"
@@ -267,7 +270,8 @@ class BigQuery(Warehouse):
         # The form of the connection stores it as a text.
         configs = json.loads(configs) if isinstance(configs, str) else configs
         default = configs.get("query", {}).get("defaultDataset", {})
-        return sql.parse_name(table, self._client.project, default.get("datasetId"))
+        project = self._client.project if self._client else self._hook.project_id
+        return sql.parse_name(table, project, default.get("datasetId"))
 
     def _define(
         self, name: sql.TableName, columns: Sequence[Column], *, required: Sequence[str] = (), is_staged: bool = False

@@ -47,7 +47,7 @@ class Merge:
 
 
 class Warehouse(ABC):
-    """A warehouse behind a hook. All methods but `session` are called within `session`.
+    """A warehouse behind a hook. All methods but `session` and `full_name` are called within `session`.
 
     A subclass lets errors of the driver pass: the sink turns those of `driver_errors` into errors of this package.
 
@@ -95,6 +95,10 @@ class Warehouse(ABC):
     def rejects_name(self, table: str) -> str:
         """The name of the table for records that could not be read."""
         return f"{table}_rejects"
+
+    def full_name(self, table: str) -> str | None:
+        """The table's name with all that precedes it; `None` if only a session knows it. It needs no session."""
+        return None
 
     @abstractmethod
     def columns(self, table: str) -> Mapping[str, ExistingColumn]:

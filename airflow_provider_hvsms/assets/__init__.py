@@ -1,0 +1,1 @@
+"""The assets of the message store: `hvsms://<account>/<resource>`. Start with `hvsms.py`."""
