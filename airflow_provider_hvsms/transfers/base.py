@@ -70,7 +70,7 @@ class HvsmsTransferOperator(BaseOperator):
         """Run the transfer, and return its summary.
 
         It holds `rows`, `pages`, `requests`, `date_from` and `date_to`; with `on_invalid="quarantine"` also `rejected`;
-        where the totals are compared, `reconciled`; `personal_data`, unless it is `keep`; and where the target can tell,
+        where the totals are compared, `reconciled`; unless it is `keep`, `personal_data`; where the target can tell,
         `inserted`, `updated` and `unchanged`.
         """
         self._summary = {}
