@@ -48,6 +48,7 @@ def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("airflow_provider_hvsms.reports"),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
