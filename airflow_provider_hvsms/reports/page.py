@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from airflow_provider_hvsms.reports import formatting
 from airflow_provider_hvsms.reports.charts.selection import draw_charts
 from airflow_provider_hvsms.reports.finding import finding
+from airflow_provider_hvsms.reports.generator import GENERATOR_TAG
 from airflow_provider_hvsms.reports.key_figures import key_figures
 from airflow_provider_hvsms.reports.numbers import ReportNumbers
 from airflow_provider_hvsms.reports.outcome_labels import OUTCOME_LABELS
@@ -28,6 +29,7 @@ def render_page(numbers: ReportNumbers) -> str:
     """
     periods = timeline(numbers.days)
     return _template().render(
+        generator=Markup(GENERATOR_TAG),
         numbers=numbers,
         timeline=periods,
         charts=draw_charts(numbers, periods),
