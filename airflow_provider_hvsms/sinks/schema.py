@@ -16,6 +16,9 @@ import msgspec
 from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Reject, StatusTotal, StatusTotals
 from airflow_provider_hvsms.sinks.personal_data import PersonalData
 
+Holds = Literal["numbers", "text", "json"]
+"""What a column holds of people: phone numbers, several joined by commas; a text; or JSON that may hold either."""
+
 RecordT = TypeVar("RecordT")
 Row = tuple[Any, ...]
 
@@ -45,12 +48,14 @@ class Column:
 
     :param getter: returns the value, given the record. By default, the record's attribute that has the column's name.
     :param max_length: maximum characters of an `ID`, for databases whose keys need a length.
+    :param holds: what the values hold of people; `None`: nothing.
     """
 
     name: str
     type: ColumnType
     getter: Callable[[Any], Any] | None = None
     max_length: int = 180
+    holds: Holds | None = None
 
     @property
     def value_of(self) -> Callable[[Any], Any]:
@@ -84,6 +89,11 @@ class Layout(Generic[RecordT]):
     def with_extra(self) -> Self:
         """This layout with a column `extra` after those of the record: fields that this version does not know."""
         return dataclasses.replace(self, record_columns=(*self.record_columns, EXTRA))
+
+    @property
+    def number_columns(self) -> tuple[str, ...]:
+        """The names of the columns that hold phone numbers."""
+        return tuple(column.name for column in self.record_columns if column.holds == "numbers")
 
     @property
     def names(self) -> list[str]:
@@ -133,15 +143,15 @@ MESSAGES: Layout[Message] = Layout(
         Column("id", ColumnType.ID),
         Column("batch_id", ColumnType.TEXT),
         Column("direction", ColumnType.TEXT),
-        Column("from_number", ColumnType.TEXT),
-        Column("to_number", ColumnType.TEXT, lambda message: ",".join(message.to)),
+        Column("from_number", ColumnType.TEXT, holds="numbers"),
+        Column("to_number", ColumnType.TEXT, lambda message: ",".join(message.to), holds="numbers"),
         Column("message_status", ColumnType.TEXT),
         Column("error_code", ColumnType.TEXT),
         Column("segment_count", ColumnType.INTEGER),
         Column("cost", ColumnType.DECIMAL),
         Column("creation_time", ColumnType.TIMESTAMP),
         Column("last_modified_time", ColumnType.TIMESTAMP),
-        Column("text", ColumnType.TEXT),
+        Column("text", ColumnType.TEXT, holds="text"),
     ),
     key=("id",),
     version="last_modified_time",
@@ -152,12 +162,12 @@ MESSAGES: Layout[Message] = Layout(
 BATCHES: Layout[Batch] = Layout(
     record_columns=(
         Column("id", ColumnType.ID),
-        Column("from_number", ColumnType.TEXT),
+        Column("from_number", ColumnType.TEXT, holds="numbers"),
         Column("batch_size", ColumnType.INTEGER),
         Column("processed_count", ColumnType.INTEGER),
         Column("status", ColumnType.TEXT),
         Column("rejected_count", ColumnType.INTEGER, lambda batch: len(batch.rejected)),
-        Column("rejected", ColumnType.JSON, lambda batch: _as_json(batch.rejected)),
+        Column("rejected", ColumnType.JSON, lambda batch: _as_json(batch.rejected), holds="json"),
         Column("cost", ColumnType.DECIMAL),
         Column("creation_time", ColumnType.TIMESTAMP),
         Column("last_modified_time", ColumnType.TIMESTAMP),
@@ -228,8 +238,8 @@ STATUSES: Layout[StatusRow] = Layout(
 
 OPT_OUTS: Layout[OptOut] = Layout(
     record_columns=(
-        Column("from_number", ColumnType.ID),
-        Column("to_number", ColumnType.ID, attrgetter("to")),
+        Column("from_number", ColumnType.ID, holds="numbers"),
+        Column("to_number", ColumnType.ID, attrgetter("to"), holds="numbers"),
         Column("status", ColumnType.TEXT),
         Column("source", ColumnType.TEXT),
     ),
