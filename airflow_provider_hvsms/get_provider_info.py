@@ -89,6 +89,11 @@ def _conn_fields() -> dict[str, Any]:
         "connect_timeout": _text("Connect Timeout", "Seconds to wait for a connection to the server. Default: 10."),
         "read_timeout": _text("Read Timeout", "Seconds to wait for the next bytes of a response. Default: 60."),
         "quota_share": _text("Quota Share", "Part of the quota to use, such as 0.5. Default: 1, the whole quota."),
+        "hash_key": _secret(
+            "Hash Key",
+            "Only for loads with personal_data='hash': a long random text with which phone numbers are hashed. "
+            "Another key gives other hashes.",
+        ),
         "shared_session": _switch(
             "Shared Session",
             "All tasks share one session, which is kept in an Airflow Variable. Turn it on if more than four processes "

@@ -85,6 +85,17 @@ def read_settings(
         raise InvalidSettings(f"Connection {hvsms_conn_id!r}: {error}") from error
 
 
+def read_hash_key(connection: Connection, hvsms_conn_id: str) -> str:
+    """The key with which phone numbers are hashed; empty if the connection has none.
+
+    :raises InvalidSettings: it is the mask that Airflow shows in place of a secret.
+    """
+    try:
+        return _secret(connection.extra_dejson, "hash_key")
+    except InvalidSettings as error:
+        raise InvalidSettings(f"Connection {hvsms_conn_id!r}: {error}") from error
+
+
 def _server(connection: Connection) -> str:
     host = (connection.host or "").strip().rstrip("/") or DEFAULT_SERVER
     if not connection.port:

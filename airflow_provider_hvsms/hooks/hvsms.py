@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_hvsms.api.errors import HvsmsError, InvalidRequest
 from airflow_provider_hvsms.api.filters import (
@@ -25,7 +25,7 @@ from airflow_provider_hvsms.api.filters import (
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.hooks import connection_form
-from airflow_provider_hvsms.hooks.client_settings import ClientSettings, read_settings
+from airflow_provider_hvsms.hooks.client_settings import ClientSettings, read_hash_key, read_settings
 from airflow_provider_hvsms.hooks.token_store import VariableTokenStore, is_in_task
 from airflow_provider_hvsms.utils.data_interval import as_utc_datetime
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
@@ -33,6 +33,13 @@ from airflow_provider_hvsms.utils.failures import explain_missing_connection
 if TYPE_CHECKING:
     from airflow_provider_hvsms.api.client import MessageStoreClient
     from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Page, StatusTotals
+
+
+_MIN_KEY_LENGTH = 16
+"""Characters of a `hash_key` that draws no warning."""
+
+# Airflow refuses to mask a shorter value, and logs a warning each time.
+_MIN_MASKED_LENGTH = 5
 
 
 class HvsmsHook(BaseHook):
@@ -56,7 +63,7 @@ class HvsmsHook(BaseHook):
     :param hvsms_conn_id: a connection of type `hvsms`: host = server, login = client id, password = client secret,
         extra = `jwt_token`, or `username`, `extension` and `user_password`; optional `account_id`, `connect_timeout`
         and `read_timeout` (seconds), `shared_session` (default false), and `quota_share`, the part of the quota that
-        may be used (above 0 and up to 1, the default).
+        may be used (above 0 and up to 1, the default), and `hash_key`, for loads with `personal_data="hash"`.
     """
 
     conn_name_attr = "hvsms_conn_id"
@@ -80,6 +87,27 @@ class HvsmsHook(BaseHook):
         :raises InvalidSettings: a field of the connection is missing, or its value cannot be used.
         """
         return self.client_settings(may_share=is_in_task()).connect()
+
+    def hash_key(self) -> str:
+        """Return the key with which transfers hash phone numbers, `hash_key` in the extra; empty if there is none.
+
+        Airflow does not take it for a secret by its name, so it is masked in logs from here on.
+
+        :raises ConnectionUnavailable: Airflow does not find the connection.
+        :raises InvalidSettings: the field holds the mask of a secret.
+        """
+        with explain_missing_connection(self.hvsms_conn_id):
+            connection = self.get_connection(self.hvsms_conn_id)
+        key = read_hash_key(connection, self.hvsms_conn_id)
+        if len(key) >= _MIN_MASKED_LENGTH:
+            mask_secret(key)
+        if 0 < len(key) < _MIN_KEY_LENGTH:
+            self.log.warning(
+                "Connection %r: hash_key in the extra has fewer than %d characters, so that who has the hashes may "
+                "guess it, and then the numbers. Use a long random text; the hashes will be others.",
+                self.hvsms_conn_id, _MIN_KEY_LENGTH,
+            )  # fmt: skip
+        return key
 
     def iter_messages(
         self,

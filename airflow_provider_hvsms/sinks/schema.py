@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import hashlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,11 @@ from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 import msgspec
 
 from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Reject, StatusTotal, StatusTotals
-from airflow_provider_hvsms.sinks.personal_data import PersonalData
+from airflow_provider_hvsms.sinks.personal_data import PersonalData, Protection
+from airflow_provider_hvsms.sinks.protected_json import protected_json
+
+Holds = Literal["numbers", "text", "json"]
+"""What a column holds of people: phone numbers, several joined by commas; a text; or JSON that may hold either."""
 
 Holds = Literal["numbers", "text", "json"]
 """What a column holds of people: phone numbers, several joined by commas; a text; or JSON that may hold either."""
@@ -61,6 +66,19 @@ class Column:
     def value_of(self) -> Callable[[Any], Any]:
         return self.getter or attrgetter(self.name)
 
+    def protected(self, protection: Protection) -> Self:
+        """This column with a getter that protects the values."""
+        if self.holds is None:
+            return self
+        value_of = self.value_of
+        protect: dict[Holds, Callable[[Any], Any]] = {
+            "numbers": protection.numbers,
+            "text": protection.text,
+            "json": functools.partial(protected_json, protection),
+        }
+        protected = protect[self.holds]
+        return dataclasses.replace(self, getter=lambda record: protected(value_of(record)))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Layout(Generic[RecordT]):
@@ -89,6 +107,23 @@ class Layout(Generic[RecordT]):
     def with_extra(self) -> Self:
         """This layout with a column `extra` after those of the record: fields that this version does not know."""
         return dataclasses.replace(self, record_columns=(*self.record_columns, EXTRA))
+
+    def protected(self, protection: Protection) -> Self:
+        """This layout with rows that hold people's data as the setting wants it."""
+        if protection.setting == "keep":
+            return self
+        return dataclasses.replace(
+            self,
+            record_columns=tuple(column.protected(protection) for column in self.record_columns),
+            # Null is not "not read" here: a text that a row still has must not stay.
+            kept=self.kept - {column.name for column in self.record_columns if column.holds == "text"},
+            personal_data=protection.setting,
+        )
+
+    @property
+    def number_columns(self) -> tuple[str, ...]:
+        """The names of the columns that hold phone numbers."""
+        return tuple(column.name for column in self.record_columns if column.holds == "numbers")
 
     @property
     def number_columns(self) -> tuple[str, ...]:
@@ -254,4 +289,7 @@ REJECTS: Layout[Reject] = Layout(
     ),
     key=("fingerprint",),
 )
-"""Records that could not be read, word for word. The fingerprint (SHA-256) makes a repeated load harmless."""
+"""Records that could not be read, word for word. The fingerprint (SHA-256) makes a repeated load harmless.
+
+Where personal data is protected, rejects are before they become rows (`protected_json.py`), fingerprint included.
+"""

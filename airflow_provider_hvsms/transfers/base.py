@@ -13,10 +13,12 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_hvsms.api.filters import OnInvalid, check_choice
 from airflow_provider_hvsms.api.read_ahead import read_ahead
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
-from airflow_provider_hvsms.sinks.personal_data import PersonalData
+from airflow_provider_hvsms.sinks.personal_data import PersonalData, Protection
+from airflow_provider_hvsms.sinks.protected_json import protected_reject
 from airflow_provider_hvsms.sinks.schema import REJECTS, Layout, Sink
 from airflow_provider_hvsms.transfers.lineage import describe_events, describe_load
 from airflow_provider_hvsms.transfers.progress import Progress
+from airflow_provider_hvsms.transfers.protection import check_personal_data, protection_for
 from airflow_provider_hvsms.transfers.unknown_field_log import UnknownFieldLog
 from airflow_provider_hvsms.utils.arguments import check_when_parsed, rendered
 from airflow_provider_hvsms.utils.failures import fail_without_retry
@@ -64,7 +66,7 @@ class HvsmsTransferOperator(BaseOperator):
         self.personal_data = personal_data
         with check_when_parsed(self):
             check_choice("on_invalid", on_invalid, get_args(OnInvalid))
-            check_choice("personal_data", personal_data, get_args(PersonalData))
+            check_personal_data(personal_data, self.extract.layout, extra_fields=extra_fields)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the transfer, and return its summary.
@@ -77,16 +79,18 @@ class HvsmsTransferOperator(BaseOperator):
         extract, target = rendered(self.extract, self), rendered(self.target, self)
         with fail_without_retry(self.hvsms_conn_id):
             extract.check_rendered(context)
-            layout = self._layout()
+            hook = HvsmsHook(self.hvsms_conn_id)
+            protection = self._protection(hook)
+            layout = self._layout().protected(protection)
             window, with_rejects = extract.planned_window(context), self.on_invalid == "quarantine"
             with (
-                HvsmsHook(self.hvsms_conn_id).get_conn() as client,
+                hook.get_conn() as client,
                 target.open(layout, window=window, with_rejects=with_rejects) as sink,
             ):
                 reading = extract.read(client, context, self.on_invalid)
                 progress = Progress(client, self.log, reading.window)
                 progress.log_begin(extract.resource, extract.described_filters, target.description)
-                self._write(reading, layout, sink, progress)
+                self._write(reading, layout, protection, sink, progress)
                 reconciled = reading.reconcile(self.log)
                 summary = {**self._summarise(reading, progress), **reconciled}
                 changes = sink.finish(summary)
@@ -103,13 +107,20 @@ class HvsmsTransferOperator(BaseOperator):
     def _layout(self) -> Layout[Any]:
         return self.extract.layout.with_extra() if self.extra_fields else self.extract.layout
 
-    def _write(self, reading: Reading, layout: Layout[Any], sink: Sink, progress: Progress) -> None:
+    def _protection(self, hook: HvsmsHook) -> Protection:
+        check_personal_data(self.personal_data, self.extract.layout, extra_fields=self.extra_fields)
+        return protection_for(self.personal_data, hook)
+
+    def _write(
+        self, reading: Reading, layout: Layout[Any], protection: Protection, sink: Sink, progress: Progress
+    ) -> None:
         unknown = UnknownFieldLog(self.log, self.extract.resource, kept=self.extra_fields)
         loaded_at = datetime.now(UTC)
         with closing(read_ahead([reading.pages])) as pages:
             for page in progress.over(pages):
                 unknown.note(page.unknown_fields)
-                sink.add(layout.rows(page.records, loaded_at), REJECTS.rows(page.rejects, loaded_at))
+                rejects = [protected_reject(protection, reject) for reject in page.rejects]
+                sink.add(layout.rows(page.records, loaded_at), REJECTS.rows(rejects, loaded_at))
 
     def _summarise(self, reading: Reading, progress: Progress) -> dict[str, Any]:
         window = reading.window
