@@ -1,0 +1,79 @@
+"""Failures by error code, with meaning and remedy beside each bar."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_hvsms.reports import formatting
+from airflow_provider_hvsms.reports.charts.axes import bar_style
+from airflow_provider_hvsms.reports.charts.canvas import (
+    COLOURS,
+    FONT_SIZE,
+    SMALL_FONT_SIZE,
+    WIDTHS,
+    Variant,
+    draw_svg,
+)
+from airflow_provider_hvsms.reports.numbers import CodeCount
+
+MAX_BARS = 8
+_LINE = 16
+_BAR = 14
+_GAP = 16
+_CHARACTERS: dict[Variant, int] = {"wide": 120, "narrow": 46}
+
+
+def failure_chart(codes: Sequence[CodeCount], *, failed: int, variant: Variant, ident: str, label: str) -> str:
+    """The most frequent codes.
+
+    :param failed: all messages that failed, of which a code is a part.
+    """
+    rows = [(entry, _lines(entry, variant)) for entry in codes[:MAX_BARS]]
+    height = sum(len(lines) * _LINE + _BAR + _GAP for _, lines in rows)
+    largest = max(entry.count for entry, _ in rows)
+
+    def draw(figure: Any) -> None:
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.set_xlim(0, WIDTHS[variant])
+        axes.set_ylim(height, 0)
+        top = 0.0
+        for entry, lines in rows:
+            for number, line in enumerate(lines):
+                _write(axes, line, 0, top + number * _LINE, heading=number == 0)
+            top += len(lines) * _LINE
+            _draw_bar(axes, entry, top, largest, failed, variant)
+            top += _BAR + _GAP
+
+    return draw_svg(draw, variant=variant, height=height, ident=ident, label=label)
+
+
+def _lines(entry: CodeCount, variant: Variant) -> list[str]:
+    code = entry.code
+    width = _CHARACTERS[variant]
+    return [
+        *textwrap.wrap(f"{code.code}: {code.meaning}", width),
+        *textwrap.wrap(f"What to do: {code.remedy}", width),
+    ]
+
+
+def _write(axes: Any, text: str, left: float, top: float, *, heading: bool = False) -> None:
+    axes.text(
+        left,
+        top,
+        text,
+        va="top",
+        color=COLOURS["ink" if heading else "muted"],
+        fontsize=FONT_SIZE if heading else SMALL_FONT_SIZE,
+        fontweight="bold" if heading else "normal",
+    )
+
+
+def _draw_bar(axes: Any, entry: CodeCount, top: float, largest: int, failed: int, variant: Variant) -> None:
+    room = WIDTHS[variant] - 130
+    length = max(room * entry.count / largest, 1)
+    axes.barh(top + _BAR / 2 + 2, length, height=_BAR, **bar_style("failed"))
+    text = f"{formatting.count(entry.count)} ({formatting.share(entry.count, failed)})"
+    axes.text(length + 8, top + _BAR / 2 + 2, text, va="center", color=COLOURS["ink"], fontsize=FONT_SIZE)

@@ -1,0 +1,52 @@
+"""A delivery report as an HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from airflow_provider_hvsms.reports import formatting
+from airflow_provider_hvsms.reports.charts.selection import draw_charts
+from airflow_provider_hvsms.reports.finding import failure_codes, finding
+from airflow_provider_hvsms.reports.key_figures import key_figures
+from airflow_provider_hvsms.reports.outcome_labels import OUTCOME_LABELS
+from airflow_provider_hvsms.reports.periods import timeline
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from airflow_provider_hvsms.reports.numbers import ReportNumbers
+
+
+def render_page(numbers: ReportNumbers) -> str:
+    """The report as one HTML document, with its style and its pictures in it; it has no script and fetches nothing.
+
+    A section whose numbers are empty is left out. The same numbers give the same document.
+
+    :raises MissingPackage: matplotlib is not installed, which draws the pictures.
+    """
+    periods = timeline(numbers.days)
+    return _template().render(
+        numbers=numbers,
+        timeline=periods,
+        charts=draw_charts(numbers, periods),
+        finding=finding(numbers),
+        figures=key_figures(numbers),
+        outcomes=OUTCOME_LABELS,
+        failure_codes=failure_codes(numbers),
+        text=formatting,
+    )
+
+
+@functools.cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("airflow_provider_hvsms.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.jinja")
