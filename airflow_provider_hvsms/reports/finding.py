@@ -21,7 +21,7 @@ def finding(numbers: ReportNumbers) -> tuple[str, ...]:
         return (
             f"No message was sent in this window; {formatting.counted(numbers.inbound, 'reply', 'replies')} came in.",
         )
-    sentences = (_result(numbers), _worst_day(numbers), _undecided(numbers))
+    sentences = (_result(numbers), _remedy(numbers), _worst_day(numbers), _undecided(numbers))
     return tuple(sentence for sentence in sentences if sentence)
 
 
@@ -43,10 +43,14 @@ def _commonest_failure(numbers: ReportNumbers) -> str:
         return "the failed messages have no error code"
     first = codes[0]
     part = formatting.share(first.count, numbers.outbound.failed.count)
-    return (
-        f"the commonest failure was {first.code.code}, {part} of those that failed: {first.code.meaning} "
-        f"(what to do: {first.code.remedy})"
-    )
+    return f"the commonest failure was {first.code.code}: {first.code.meaning} ({part} of the failed)"
+
+
+def _remedy(numbers: ReportNumbers) -> str:
+    codes = failure_codes(numbers)
+    if not codes or not numbers.outbound.failed.count:
+        return ""
+    return f"What to do about {codes[0].code.code}: {codes[0].code.remedy}."
 
 
 def _worst_day(numbers: ReportNumbers) -> str:
@@ -57,7 +61,7 @@ def _worst_day(numbers: ReportNumbers) -> str:
     rate, worst = min(rates)
     if overall - rate < NOTABLE_DROP:
         return ""
-    return f"The worst day was {formatting.day(worst)}, with {formatting.percent(rate)}."
+    return f"The worst day was {formatting.day(worst)}, with {formatting.percent(rate)} delivered."
 
 
 def _undecided(numbers: ReportNumbers) -> str:

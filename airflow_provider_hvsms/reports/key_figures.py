@@ -6,7 +6,7 @@ import dataclasses
 
 from airflow_provider_hvsms.reports import formatting
 from airflow_provider_hvsms.reports.numbers import ReportNumbers
-from airflow_provider_hvsms.reports.outcome_labels import OUTCOME_LABELS
+from airflow_provider_hvsms.reports.outcome_labels import OUTCOME_LABELS, OutcomeLabel
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,6 @@ def key_figures(numbers: ReportNumbers) -> tuple[KeyFigure, ...]:
 def _counts(numbers: ReportNumbers) -> tuple[KeyFigure, ...]:
     outbound = numbers.outbound
     total = outbound.total.count
-    definitions = {label.outcome: label.definition for label in OUTCOME_LABELS}
     return (
         KeyFigure(
             name="Delivery rate",
@@ -44,19 +43,16 @@ def _counts(numbers: ReportNumbers) -> tuple[KeyFigure, ...]:
             value=formatting.count(total),
             definition="Outbound messages of the window, whatever became of them.",
         ),
-        *(
-            KeyFigure(
-                name=name.capitalize(),
-                value=formatting.count(tally.count),
-                note=f"{formatting.share(tally.count, total)} of messages" if total else "",
-                definition=definitions[name],
-            )
-            for name, tally in (
-                ("failed", outbound.failed),
-                ("unknown", outbound.unknown),
-                ("pending", outbound.pending),
-            )
-        ),
+        *(_outcome(label, getattr(outbound, label.outcome).count, total) for label in OUTCOME_LABELS[1:]),
+    )
+
+
+def _outcome(label: OutcomeLabel, count: int, total: int) -> KeyFigure:
+    return KeyFigure(
+        name=label.name,
+        value=formatting.count(count),
+        note=f"{formatting.share(count, total)} of messages" if total else "",
+        definition=label.definition,
     )
 
 

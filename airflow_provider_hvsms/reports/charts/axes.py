@@ -8,6 +8,9 @@ from typing import Any
 from airflow_provider_hvsms.reports.charts.canvas import COLOURS, PATTERNS, SMALL_FONT_SIZE
 from airflow_provider_hvsms.reports.outcome_labels import OutcomeLabel
 
+MIN_PLACES = 10
+"""As many periods as an axis has room for at least, so that the bar of a single day is not as wide as the page."""
+
 
 def add_axes(figure: Any, *, left: float, top: float, right: float, height: float) -> Any:
     """Axes without a frame, placed in CSS pixels from the left and the top of the figure."""
@@ -37,7 +40,8 @@ def scale_periods(axes: Any, labels: Sequence[str], *, most: int, shown: bool = 
     """A place for each period; of their labels as many as fit."""
     step = -(-len(labels) // most)
     places = range(0, len(labels), step)
-    axes.set_xlim(-0.6, len(labels) - 0.4)
+    spare = max(MIN_PLACES - len(labels), 0) / 2
+    axes.set_xlim(-0.6 - spare, len(labels) - 0.4 + spare)
     axes.set_xticks(places, [labels[place] for place in places] if shown else [])
 
 
@@ -96,4 +100,21 @@ def draw_line(axes: Any, values: Sequence[float | None], colour: str) -> None:
         markersize=5 if len(values) <= 31 else 3,
         markeredgewidth=0,
         clip_on=False,
+    )
+
+
+def mark_point(axes: Any, place: int, value: float, text: str) -> None:
+    """Write a value beside its point, at the side that has more room."""
+    left, right = axes.get_xlim()
+    at_left = place - left > right - place
+    axes.annotate(
+        text,
+        (place, value),
+        xytext=(-7 if at_left else 7, 0),
+        textcoords="offset points",
+        ha="right" if at_left else "left",
+        va="center",
+        color=COLOURS["ink"],
+        fontsize=SMALL_FONT_SIZE,
+        annotation_clip=False,
     )

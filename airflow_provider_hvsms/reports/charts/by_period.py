@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from airflow_provider_hvsms.reports import formatting
@@ -11,18 +11,20 @@ from airflow_provider_hvsms.reports.charts.axes import (
     add_axes,
     add_title,
     draw_line,
+    mark_point,
     nice_ticks,
     scale_periods,
     scale_y,
     stack_bars,
 )
 from airflow_provider_hvsms.reports.charts.canvas import COLOURS, Variant, draw_svg
+from airflow_provider_hvsms.reports.finding import NOTABLE_DROP
 from airflow_provider_hvsms.reports.numbers import Tally
 from airflow_provider_hvsms.reports.outcome_labels import OUTCOME_LABELS
 from airflow_provider_hvsms.reports.periods import Timeline
 
-_LEFT: dict[Variant, int] = {"wide": 58, "narrow": 46}
-_MOST_LABELS: dict[Variant, int] = {"wide": 11, "narrow": 4}
+_LEFT: dict[Variant, int] = {"wide": 58, "narrow": 44}
+_MOST_LABELS: dict[Variant, int] = {"wide": 11, "narrow": 3}
 
 
 def delivery_chart(timeline: Timeline, *, variant: Variant, ident: str, label: str) -> str:
@@ -35,12 +37,13 @@ def delivery_chart(timeline: Timeline, *, variant: Variant, ident: str, label: s
         _scale_rates(upper, [rate for rate in rates if rate is not None])
         draw_line(upper, rates, "delivered")
         scale_periods(upper, _labels(timeline), most=_MOST_LABELS[variant], shown=False)
+        _mark_lowest(upper, rates)
         add_title(figure, f"Messages by {timeline.unit}", top=160)
         lower = add_axes(figure, left=_LEFT[variant], top=186, right=10, height=140)
         _stack(lower, timeline, lambda tally: tally.count, formatting.short_number)
         scale_periods(lower, _labels(timeline), most=_MOST_LABELS[variant])
 
-    return draw_svg(draw, variant=variant, height=352, ident=ident, label=label)
+    return draw_svg(draw, variant=variant, height=346, ident=ident, label=label)
 
 
 def cost_chart(timeline: Timeline, *, variant: Variant, ident: str, label: str) -> str:
@@ -89,6 +92,16 @@ def _scale_rates(axes: Any, rates: list[float]) -> None:
     scale_y(
         axes, bottom=bottom, top=1, ticks=ticks, label=lambda tick: f"{tick:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
     )
+
+
+def _mark_lowest(axes: Any, rates: Sequence[float | None]) -> None:
+    """The lowest rate in figures, where it stands out from the middle one."""
+    known = sorted((rate, place) for place, rate in enumerate(rates) if rate is not None)
+    if not known:
+        return
+    rate, place = known[0]
+    if len(known) == 1 or known[len(known) // 2][0] - rate >= NOTABLE_DROP:
+        mark_point(axes, place, rate, formatting.percent(rate))
 
 
 def _stack(axes: Any, timeline: Timeline, measure: Callable[[Tally], float], label: Callable[[float], str]) -> None:

@@ -16,11 +16,11 @@ from airflow_provider_hvsms.api.errors import MissingPackage
 
 Variant = Literal["wide", "narrow"]
 
-WIDTHS: dict[Variant, int] = {"wide": 880, "narrow": 328}
+WIDTHS: dict[Variant, int] = {"wide": 880, "narrow": 302}
 """In CSS pixels: the column of a page on a desk, and that of a phone."""
 
-FONT_SIZE = 12
-SMALL_FONT_SIZE = 11
+FONT_SIZE = 13
+SMALL_FONT_SIZE = 12
 
 # Colours that stand for the CSS variables of the page; matplotlib knows no variables.
 COLOURS = {

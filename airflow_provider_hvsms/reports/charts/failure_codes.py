@@ -19,10 +19,10 @@ from airflow_provider_hvsms.reports.charts.canvas import (
 from airflow_provider_hvsms.reports.numbers import CodeCount
 
 MAX_BARS = 8
-_LINE = 16
+_LINE = 18
 _BAR = 14
-_GAP = 16
-_CHARACTERS: dict[Variant, int] = {"wide": 120, "narrow": 46}
+_GAP = 18
+_CHARACTERS: dict[Variant, int] = {"wide": 110, "narrow": 38}
 
 
 def failure_chart(codes: Sequence[CodeCount], *, failed: int, variant: Variant, ident: str, label: str) -> str:
@@ -41,8 +41,8 @@ def failure_chart(codes: Sequence[CodeCount], *, failed: int, variant: Variant, 
         axes.set_ylim(height, 0)
         top = 0.0
         for entry, lines in rows:
-            for number, line in enumerate(lines):
-                _write(axes, line, 0, top + number * _LINE, heading=number == 0)
+            for number, (line, heading) in enumerate(lines):
+                _write(axes, line, top + number * _LINE, heading=heading)
             top += len(lines) * _LINE
             _draw_bar(axes, entry, top, largest, failed, variant)
             top += _BAR + _GAP
@@ -50,24 +50,27 @@ def failure_chart(codes: Sequence[CodeCount], *, failed: int, variant: Variant, 
     return draw_svg(draw, variant=variant, height=height, ident=ident, label=label)
 
 
-def _lines(entry: CodeCount, variant: Variant) -> list[str]:
+def _lines(entry: CodeCount, variant: Variant) -> list[tuple[str, bool]]:
+    """The text over a bar; the flag is true for lines of the heading."""
     code = entry.code
     width = _CHARACTERS[variant]
     return [
-        *textwrap.wrap(f"{code.code}: {code.meaning}", width),
-        *textwrap.wrap(f"What to do: {code.remedy}", width),
+        *((line, True) for line in textwrap.wrap(f"{code.code}: {code.meaning}", width)),
+        *((line, False) for line in textwrap.wrap(f"What to do: {code.remedy}", width)),
     ]
 
 
-def _write(axes: Any, text: str, left: float, top: float, *, heading: bool = False) -> None:
+def _write(axes: Any, text: str, top: float, *, heading: bool) -> None:
     axes.text(
-        left,
+        0,
         top,
         text,
         va="top",
         color=COLOURS["ink" if heading else "muted"],
         fontsize=FONT_SIZE if heading else SMALL_FONT_SIZE,
         fontweight="bold" if heading else "normal",
+        # A code that is not documented can have any characters.
+        parse_math=False,
     )
 
 

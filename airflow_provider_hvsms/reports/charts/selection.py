@@ -62,8 +62,10 @@ def _delivery_text(numbers: ReportNumbers, timeline: Timeline) -> str:
         return f"Messages by {timeline.unit} and outcome. No message is decided yet."
     (low, low_label), (high, high_label) = min(rates), max(rates)
     return (
-        f"Delivery rate and messages by {timeline.unit}: {formatting.percent(numbers.outbound.delivery_rate)} over all, "
-        f"lowest {formatting.percent(low)} ({low_label}), highest {formatting.percent(high)} ({high_label}). "
+        f"Delivery rate and messages by {timeline.unit}: "
+        f"{formatting.percent(numbers.outbound.delivery_rate)} over all, "
+        f"lowest {formatting.percent(low)} ({low_label}), "
+        f"highest {formatting.percent(high)} ({high_label}). "
         "The table below has all numbers."
     )
 

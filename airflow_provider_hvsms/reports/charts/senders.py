@@ -15,6 +15,7 @@ MAX_ROWS = 12
 _ROW = 44
 _HEAD = 22
 _BAR = 14
+_CHARACTERS: dict[Variant, int] = {"wide": 80, "narrow": 25}
 _RATE_WIDTH: dict[Variant, int] = {"wide": 250, "narrow": 100}
 
 
@@ -36,15 +37,22 @@ def senders_chart(senders: Sequence[Group], *, variant: Variant, ident: str, lab
         for number, sender in enumerate(rows):
             top = _HEAD + number * _ROW
             count = formatting.count(sender.outbound.total.count)
-            _write(axes, 0, top, f"{sender.name}  {count}")
+            name = _shorten(sender.name, _CHARACTERS[variant] - len(count))
+            _write(axes, 0, top, f"{name}: {count}")
             _draw_volume(axes, sender, top + 18, (rate_left - 20) / largest)
             _draw_rate(axes, sender.outbound.delivery_rate, rate_left, width - 1, top)
 
     return draw_svg(draw, variant=variant, height=height, ident=ident, label=label)
 
 
+def _shorten(name: str, characters: int) -> str:
+    name = name or "(none)"
+    return name if len(name) <= characters else f"{name[: characters - 1]}…"
+
+
 def _write(axes: Any, left: float, top: float, text: str, weight: str = "normal") -> None:
-    axes.text(left, top, text, va="top", color=COLOURS["ink"], fontsize=FONT_SIZE, fontweight=weight)
+    # A name is no formula of TeX, whatever characters it has.
+    axes.text(left, top, text, va="top", color=COLOURS["ink"], fontsize=FONT_SIZE, fontweight=weight, parse_math=False)
 
 
 def _draw_volume(axes: Any, sender: Group, top: float, unit: float) -> None:
