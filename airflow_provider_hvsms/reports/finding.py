@@ -18,9 +18,8 @@ def finding(numbers: ReportNumbers) -> tuple[str, ...]:
     """Sentences for the top of the page, the most important first."""
     outbound = numbers.outbound
     if not outbound.total.count:
-        return (
-            f"No message was sent in this window; {formatting.counted(numbers.inbound, 'reply', 'replies')} came in.",
-        )
+        replies = formatting.counted(numbers.inbound, "reply", "replies") if numbers.inbound else "no replies"
+        return (f"No messages were sent in this window, and {replies} came in.",)
     sentences = (_result(numbers), _remedy(numbers), _worst_day(numbers), _undecided(numbers))
     return tuple(sentence for sentence in sentences if sentence)
 

@@ -13,7 +13,7 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-_SCALES = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
+_SCALES = ((1_000_000_000_000, "T"), (1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
 
 
 def count(number: int) -> str:
@@ -23,7 +23,7 @@ def count(number: int) -> str:
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """For example `1 message` or `12,345 messages`."""
-    return f"{count(number)}{_SPACE}{singular if number == 1 else plural or singular + 's'}"
+    return f"{count(number)} {singular if number == 1 else plural or singular + 's'}"
 
 
 def short_number(number: float) -> str:
@@ -35,9 +35,11 @@ def short_number(number: float) -> str:
 
 
 def percent(part: float | None) -> str:
-    """For example `97.1 %`. All and nothing are told apart from almost all and almost nothing."""
+    """For example `97.1 %`. `100 %` is all and `0 %` is none: what is close to them is shown otherwise."""
     if part is None:
         return MISSING
+    if part in {0, 1}:
+        return f"{part:.0%}".replace("%", f"{_SPACE}%")
     if 0 < part < 0.001:
         return f"<{_SPACE}0.1{_SPACE}%"
     if 0.999 < part < 1:

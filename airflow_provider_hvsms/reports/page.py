@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING
 
 from airflow_provider_hvsms.reports import formatting
@@ -14,8 +15,12 @@ from airflow_provider_hvsms.reports.periods import timeline
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
     from airflow_provider_hvsms.reports.numbers import ReportNumbers
+
+
+_ERROR_CODE = re.compile(r"\bSMS-[A-Z]+-\d+\b")
 
 
 def render_page(numbers: ReportNumbers) -> str:
@@ -38,6 +43,13 @@ def render_page(numbers: ReportNumbers) -> str:
     )
 
 
+def _keep_codes(text: str) -> Markup:
+    """Error codes do not break at their hyphens."""
+    from markupsafe import Markup, escape
+
+    return Markup(_ERROR_CODE.sub(r'<span class="code">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped before
+
+
 @functools.cache
 def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -49,4 +61,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["keep_codes"] = _keep_codes
     return environment.get_template("page.html.jinja")

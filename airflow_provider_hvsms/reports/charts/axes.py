@@ -45,11 +45,11 @@ def scale_periods(axes: Any, labels: Sequence[str], *, most: int, shown: bool = 
     axes.set_xticks(places, [labels[place] for place in places] if shown else [])
 
 
-def nice_ticks(largest: float, steps: int = 4) -> list[float]:
+def nice_ticks(largest: float, *, steps: int = 4, smallest_step: float = 0) -> list[float]:
     """From zero to at least `largest`, in steps of 1, 2, 2.5 or 5 and zeros."""
     if largest <= 0:
         return [0, 1]
-    rough = largest / steps
+    rough = max(largest / steps, smallest_step)
     power = 10.0 ** len(str(int(rough))[1:]) if rough >= 1 else 10.0 ** -_leading_zeros(rough)
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)
     ticks = [0.0]
@@ -97,7 +97,7 @@ def draw_line(axes: Any, values: Sequence[float | None], colour: str) -> None:
         color=COLOURS[colour],
         linewidth=2,
         marker="o",
-        markersize=5 if len(values) <= 31 else 3,
+        markersize=6 if len(values) <= 31 else 3,
         markeredgewidth=0,
         clip_on=False,
     )

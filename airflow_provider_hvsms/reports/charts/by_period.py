@@ -40,7 +40,7 @@ def delivery_chart(timeline: Timeline, *, variant: Variant, ident: str, label: s
         _mark_lowest(upper, rates)
         add_title(figure, f"Messages by {timeline.unit}", top=160)
         lower = add_axes(figure, left=_LEFT[variant], top=186, right=10, height=140)
-        _stack(lower, timeline, lambda tally: tally.count, formatting.short_number)
+        _stack(lower, timeline, lambda tally: tally.count, formatting.short_number, smallest_step=1)
         scale_periods(lower, _labels(timeline), most=_MOST_LABELS[variant])
 
     return draw_svg(draw, variant=variant, height=346, ident=ident, label=label)
@@ -65,14 +65,14 @@ def replies_chart(timeline: Timeline, *, variant: Variant, ident: str, label: st
         inbound = [period.inbound for period in timeline.periods]
         add_title(figure, f"Inbound replies by {timeline.unit}", top=0)
         upper = add_axes(figure, left=_LEFT[variant], top=26, right=10, height=110)
-        ticks = nice_ticks(max(inbound))
+        ticks = nice_ticks(max(inbound), smallest_step=1)
         scale_y(upper, bottom=0, top=ticks[-1], ticks=ticks, label=formatting.short_number)
         upper.bar(range(len(inbound)), inbound, width=0.8, facecolor=COLOURS["inbound"])
         scale_periods(upper, _labels(timeline), most=_MOST_LABELS[variant], shown=False)
         rates = [period.replies_per_hundred for period in timeline.periods]
         add_title(figure, "Replies per 100 messages sent", top=160)
         lower = add_axes(figure, left=_LEFT[variant], top=186, right=10, height=90)
-        ticks = nice_ticks(max((rate for rate in rates if rate is not None), default=0), 3)
+        ticks = nice_ticks(max((rate for rate in rates if rate is not None), default=0), steps=3)
         scale_y(lower, bottom=0, top=ticks[-1], ticks=ticks, label=formatting.short_number)
         draw_line(lower, rates, "inbound")
         scale_periods(lower, _labels(timeline), most=_MOST_LABELS[variant])
@@ -104,11 +104,19 @@ def _mark_lowest(axes: Any, rates: Sequence[float | None]) -> None:
         mark_point(axes, place, rate, formatting.percent(rate))
 
 
-def _stack(axes: Any, timeline: Timeline, measure: Callable[[Tally], float], label: Callable[[float], str]) -> None:
+def _stack(
+    axes: Any,
+    timeline: Timeline,
+    measure: Callable[[Tally], float],
+    label: Callable[[float], str],
+    *,
+    smallest_step: float = 0,
+) -> None:
     parts = [
         (outcome, [measure(getattr(period.outbound, outcome.outcome)) for period in timeline.periods])
         for outcome in OUTCOME_LABELS
     ]
-    ticks = nice_ticks(max(sum(column) for column in zip(*(values for _, values in parts), strict=True)))
+    largest = max(sum(column) for column in zip(*(values for _, values in parts), strict=True))
+    ticks = nice_ticks(largest, smallest_step=smallest_step)
     scale_y(axes, bottom=0, top=ticks[-1], ticks=ticks, label=label)
     stack_bars(axes, parts)

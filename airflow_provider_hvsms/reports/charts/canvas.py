@@ -16,7 +16,7 @@ from airflow_provider_hvsms.api.errors import MissingPackage
 
 Variant = Literal["wide", "narrow"]
 
-WIDTHS: dict[Variant, int] = {"wide": 880, "narrow": 302}
+WIDTHS: dict[Variant, int] = {"wide": 800, "narrow": 302}
 """In CSS pixels: the column of a page on a desk, and that of a phone."""
 
 FONT_SIZE = 13

@@ -22,7 +22,8 @@ MAX_BARS = 8
 _LINE = 18
 _BAR = 14
 _GAP = 18
-_CHARACTERS: dict[Variant, int] = {"wide": 110, "narrow": 38}
+_DIGIT = 8
+_CHARACTERS: dict[Variant, int] = {"wide": 100, "narrow": 38}
 
 
 def failure_chart(codes: Sequence[CodeCount], *, failed: int, variant: Variant, ident: str, label: str) -> str:
@@ -75,8 +76,8 @@ def _write(axes: Any, text: str, top: float, *, heading: bool) -> None:
 
 
 def _draw_bar(axes: Any, entry: CodeCount, top: float, largest: int, failed: int, variant: Variant) -> None:
-    room = WIDTHS[variant] - 130
+    text = f"{formatting.count(entry.count)} ({formatting.share(entry.count, failed)})"
+    room = WIDTHS[variant] - len(f"{formatting.count(largest)} (100.0 %)") * _DIGIT - 8
     length = max(room * entry.count / largest, 1)
     axes.barh(top + _BAR / 2 + 2, length, height=_BAR, **bar_style("failed"))
-    text = f"{formatting.count(entry.count)} ({formatting.share(entry.count, failed)})"
     axes.text(length + 8, top + _BAR / 2 + 2, text, va="center", color=COLOURS["ink"], fontsize=FONT_SIZE)
