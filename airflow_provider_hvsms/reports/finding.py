@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from airflow_provider_hvsms.reports import formatting
-from airflow_provider_hvsms.reports.numbers import CodeCount, ReportNumbers
+from airflow_provider_hvsms.reports.numbers import CodeCount, Outcomes, ReportNumbers
 
 NOTABLE_DROP = 0.03
 """How far a day's delivery rate is below the window's before the text names the day."""
+
+MIN_PART_OF_AVERAGE_DAY = 0.1
+"""Days with fewer messages than this part of an average day are not compared: three messages are no trend."""
 
 
 def failure_codes(numbers: ReportNumbers) -> tuple[CodeCount, ...]:
@@ -26,7 +29,7 @@ def finding(numbers: ReportNumbers) -> tuple[str, ...]:
 
 def _result(numbers: ReportNumbers) -> str:
     outbound = numbers.outbound
-    decided = outbound.delivered.count + outbound.failed.count
+    decided = _decided(outbound)
     if not decided:
         return f"None of the {formatting.counted(outbound.total.count, 'message')} is delivered or failed yet."
     messages = formatting.counted(decided, "decided message")
@@ -34,6 +37,10 @@ def _result(numbers: ReportNumbers) -> str:
         return f"All {messages} were delivered." if decided > 1 else "The one decided message was delivered."
     rate = formatting.percent(outbound.delivery_rate) if outbound.delivered.count else "None"
     return f"{rate} of the {messages} {'were' if decided > 1 else 'was'} delivered; {_commonest_failure(numbers)}."
+
+
+def _decided(outbound: Outcomes) -> int:
+    return outbound.delivered.count + outbound.failed.count
 
 
 def _commonest_failure(numbers: ReportNumbers) -> str:
@@ -53,8 +60,14 @@ def _remedy(numbers: ReportNumbers) -> str:
 
 
 def _worst_day(numbers: ReportNumbers) -> str:
+    """The day with the lowest rate, among those with enough messages for a rate to say something."""
     overall = numbers.outbound.delivery_rate
-    rates = [(day.outbound.delivery_rate, day.day) for day in numbers.days if day.outbound.delivery_rate is not None]
+    enough = MIN_PART_OF_AVERAGE_DAY * _decided(numbers.outbound) / max(len(numbers.days), 1)
+    rates = [
+        (rate, day.day)
+        for day in numbers.days
+        if (rate := day.outbound.delivery_rate) is not None and _decided(day.outbound) >= enough
+    ]
     if overall is None or len(rates) < 2:
         return ""
     rate, worst = min(rates)

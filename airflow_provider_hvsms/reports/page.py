@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from airflow_provider_hvsms.reports import formatting
 from airflow_provider_hvsms.reports.charts.selection import draw_charts
-from airflow_provider_hvsms.reports.finding import failure_codes, finding
+from airflow_provider_hvsms.reports.finding import finding
 from airflow_provider_hvsms.reports.key_figures import key_figures
+from airflow_provider_hvsms.reports.numbers import ReportNumbers
 from airflow_provider_hvsms.reports.outcome_labels import OUTCOME_LABELS
 from airflow_provider_hvsms.reports.periods import timeline
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-    from markupsafe import Markup
-
-    from airflow_provider_hvsms.reports.numbers import ReportNumbers
-
 
 _ERROR_CODE = re.compile(r"\bSMS-[A-Z]+-\d+\b")
 
@@ -38,22 +34,17 @@ def render_page(numbers: ReportNumbers) -> str:
         finding=finding(numbers),
         figures=key_figures(numbers),
         outcomes=OUTCOME_LABELS,
-        failure_codes=failure_codes(numbers),
         text=formatting,
     )
 
 
 def _keep_codes(text: str) -> Markup:
     """Error codes do not break at their hyphens."""
-    from markupsafe import Markup, escape
-
     return Markup(_ERROR_CODE.sub(r'<span class="code">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped before
 
 
 @functools.cache
 def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     environment = Environment(
         loader=PackageLoader("airflow_provider_hvsms.reports"),
         autoescape=True,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from airflow_provider_hvsms.api.error_codes import explain
-from airflow_provider_hvsms.reports.numbers import CodeCount, Group, Outcomes, ReportNumbers, Tally
+from airflow_provider_hvsms.reports.numbers import CodeCount, Day, Group, Outcomes, ReportNumbers, Tally
 from airflow_provider_hvsms.reports.page import render_page
 from tests.reports.parsed_page import ParsedPage
-from tests.reports.sample_numbers import empty_numbers, groups, outcomes, sample_numbers
+from tests.reports.sample_numbers import START, empty_numbers, groups, outcomes, sample_numbers
 
 ALL_FAILED = outcomes(failed=120)
 EDGE_CASES = {
@@ -134,6 +134,18 @@ def test_each_code_is_a_row_with_meaning_kind_share_and_remedy() -> None:
     text = ParsedPage(render_page(numbers)).text
     assert "SMS-CAR-413 recipient opted out opted out 50 50.0 % remove the number" in text
     assert "SMS-CAR-199 carrier reports an unknown status unknown 7 – none; it may have been delivered" in text
+
+
+def test_the_worst_day_is_named_if_it_stands_out() -> None:
+    assert "The worst day was 13 March 2026, with " in ParsedPage(render_page(sample_numbers(bad_day=12))).text
+    assert "The worst day" not in ParsedPage(render_page(sample_numbers(bad_day=None))).text
+
+
+def test_a_day_of_few_messages_is_not_called_the_worst() -> None:
+    busy = Day(day=START, outbound=outcomes(delivered=980, failed=20), inbound=0)
+    quiet = Day(day=START + timedelta(days=1), outbound=outcomes(delivered=1, failed=2), inbound=0)
+    numbers = sample_numbers(2, days=(busy, quiet), outbound=busy.outbound + quiet.outbound)
+    assert "The worst day" not in ParsedPage(render_page(numbers)).text
 
 
 def test_a_code_that_means_unknown_is_not_called_a_failure() -> None:

@@ -19,6 +19,8 @@ def add_axes(figure: Any, *, left: float, top: float, right: float, height: floa
     axes.patch.set_visible(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelcolor=COLOURS["muted"], labelsize=SMALL_FONT_SIZE, pad=6)
+    # Labels below stay clear of the zero at the side.
+    axes.tick_params(axis="x", pad=9)
     axes.set_axisbelow(True)
     return axes
 

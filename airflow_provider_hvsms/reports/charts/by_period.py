@@ -43,7 +43,7 @@ def delivery_chart(timeline: Timeline, *, variant: Variant, ident: str, label: s
         _stack(lower, timeline, lambda tally: tally.count, formatting.short_number, smallest_step=1)
         scale_periods(lower, _labels(timeline), most=_MOST_LABELS[variant])
 
-    return draw_svg(draw, variant=variant, height=346, ident=ident, label=label)
+    return draw_svg(draw, variant=variant, height=352, ident=ident, label=label)
 
 
 def cost_chart(timeline: Timeline, *, variant: Variant, ident: str, label: str) -> str:
@@ -55,7 +55,7 @@ def cost_chart(timeline: Timeline, *, variant: Variant, ident: str, label: str) 
         _stack(axes, timeline, lambda tally: float(tally.cost), lambda amount: f"${formatting.short_number(amount)}")
         scale_periods(axes, _labels(timeline), most=_MOST_LABELS[variant])
 
-    return draw_svg(draw, variant=variant, height=202, ident=ident, label=label)
+    return draw_svg(draw, variant=variant, height=204, ident=ident, label=label)
 
 
 def replies_chart(timeline: Timeline, *, variant: Variant, ident: str, label: str) -> str:
@@ -77,7 +77,7 @@ def replies_chart(timeline: Timeline, *, variant: Variant, ident: str, label: st
         draw_line(lower, rates, "inbound")
         scale_periods(lower, _labels(timeline), most=_MOST_LABELS[variant])
 
-    return draw_svg(draw, variant=variant, height=302, ident=ident, label=label)
+    return draw_svg(draw, variant=variant, height=304, ident=ident, label=label)
 
 
 def _labels(timeline: Timeline) -> list[str]:

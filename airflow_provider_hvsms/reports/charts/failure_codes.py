@@ -18,7 +18,7 @@ from airflow_provider_hvsms.reports.charts.canvas import (
 )
 from airflow_provider_hvsms.reports.numbers import CodeCount
 
-MAX_BARS = 8
+MAX_BARS = 6
 _LINE = 18
 _BAR = 14
 _GAP = 18
