@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_hvsms.reports.page import render_page
 from tests.end_to_end.connections_page import CHROMEDRIVER, CHROMIUM, chromium
-from tests.reports.sample_numbers import sample_numbers
+from tests.reports.sample_numbers import groups, sample_numbers
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and CHROMEDRIVER), reason="these tests drive Chromium: install it and its chromedriver"
 )
 
-HUGE = 900_000_000
+LONG_NAMES = groups(["0f3a9b7c" * 8, "a name with words, " * 4], sample_numbers().outbound)
+NUMBERS = {
+    "a month": sample_numbers(),
+    "billions": sample_numbers(messages=900_000_000),
+    "long names": dataclasses.replace(
+        sample_numbers(2, table="a_long_name_" * 8), senders=LONG_NAMES, batches=LONG_NAMES
+    ),
+}
+LENGTHS = (1, 2, 5, 7, 31, 62, 120, 371, 400, 1000)
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +35,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield driver
 
 
-@pytest.fixture(scope="module", params=[5_000, HUGE], ids=["thousands", "billions"])
+@pytest.fixture(scope="module", params=NUMBERS.values(), ids=list(NUMBERS))
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     page = tmp_path_factory.mktemp("report") / "report.html"
-    page.write_text(render_page(sample_numbers(messages=request.param)))
+    page.write_text(render_page(request.param))
     return page.as_uri()
 
 
@@ -60,20 +70,43 @@ def test_a_page_does_not_scroll_sideways(browser: Any, url: str, width: int) -> 
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("width", [360, 800, 1280])
-def test_the_text_of_pictures_is_large_enough_and_inside_them(browser: Any, url: str, width: int) -> None:
-    show(browser, url, width=width)
-    heights, outside = browser.execute_script("""
+def check_pictures(browser: Any) -> None:
+    """The texts in pictures are large enough, inside of them, and apart from each other."""
+    sizes, outside, overlapping = browser.execute_script("""
         const texts = [...document.querySelectorAll('figure svg text')].filter(text => text.getClientRects().length);
         const size = text => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().d;
         const sticksOut = text => {
             const inner = text.getBoundingClientRect(), outer = text.ownerSVGElement.getBoundingClientRect();
-            return inner.left < outer.left - 1 || inner.right > outer.right + 1;
+            return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + 1;
         };
-        return [texts.map(size), texts.filter(sticksOut).map(text => text.textContent)];
+        const overlap = (one, other) => {
+            const a = one.getBoundingClientRect(), b = other.getBoundingClientRect();
+            return a.left < b.right && b.left < a.right && a.top + 4 < b.bottom && b.top + 4 < a.bottom;
+        };
+        const pairs = texts.flatMap((one, index) => texts.slice(index + 1)
+            .filter(other => overlap(one, other)).map(other => [one.textContent, other.textContent]));
+        return [texts.map(size), texts.filter(sticksOut).map(text => text.textContent), pairs];
     """)
-    assert min(heights) >= 10
+    assert min(sizes) >= 10
     assert outside == []
+    assert overlapping == []
+
+
+@pytest.mark.parametrize("width", [360, 800, 1280])
+def test_the_texts_of_pictures_are_large_enough_and_do_not_overlap(browser: Any, url: str, width: int) -> None:
+    show(browser, url, width=width)
+    check_pictures(browser)
+
+
+@pytest.mark.parametrize("number_of_days", LENGTHS)
+def test_the_labels_of_periods_do_not_overlap_however_many_there_are(
+    browser: Any, tmp_path: Path, number_of_days: int
+) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(render_page(sample_numbers(number_of_days)))
+    for width in (360, 1280):
+        show(browser, page.as_uri(), width=width)
+        check_pictures(browser)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

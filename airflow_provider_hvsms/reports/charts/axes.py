@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from airflow_provider_hvsms.reports.charts.canvas import COLOURS, PATTERNS, SMALL_FONT_SIZE
+from airflow_provider_hvsms.reports.charts.canvas import CHARACTER_WIDTH, COLOURS, PATTERNS, SMALL_FONT_SIZE
 from airflow_provider_hvsms.reports.outcome_labels import OutcomeLabel
 
-MIN_PLACES = 10
-"""As many periods as an axis has room for at least, so that the bar of a single day is not as wide as the page."""
+MAX_PLACE = 70
+"""The most CSS pixels for a period, so that the bar of a single day is not as wide as the page."""
+
+_LABEL_GAP = 14
 
 
 def add_axes(figure: Any, *, left: float, top: float, right: float, height: float) -> Any:
@@ -38,13 +41,22 @@ def scale_y(axes: Any, *, bottom: float, top: float, ticks: Sequence[float], lab
     axes.grid(axis="y", color=COLOURS["grid"], linewidth=1)
 
 
-def scale_periods(axes: Any, labels: Sequence[str], *, most: int, shown: bool = True) -> None:
-    """A place for each period; of their labels as many as fit."""
-    step = -(-len(labels) // most)
-    places = range(0, len(labels), step)
-    spare = max(MIN_PLACES - len(labels), 0) / 2
-    axes.set_xlim(-0.6 - spare, len(labels) - 0.4 + spare)
-    axes.set_xticks(places, [labels[place] for place in places] if shown else [])
+def scale_periods(axes: Any, labels: Sequence[str], *, shown: bool = True) -> None:
+    """A place for each period; of their labels as many as fit side by side."""
+    figure_width = axes.figure.get_size_inches()[0] * 72
+    box = axes.get_position()
+    left, width = box.x0 * figure_width, box.width * figure_width
+    places = max(len(labels), width // MAX_PLACE) + 0.2
+    begin = (len(labels) - 1 - places) / 2
+    axes.set_xlim(begin, begin + places)
+    if not shown:
+        axes.set_xticks([])
+        return
+    label_width = max(map(len, labels)) * CHARACTER_WIDTH
+    step = math.ceil((label_width + _LABEL_GAP) / (width / places))
+    last = (figure_width - label_width / 2 - left) / width * places + begin
+    ticks = [place for place in range(0, len(labels), step) if place <= last]
+    axes.set_xticks(ticks, [labels[tick] for tick in ticks])
 
 
 def nice_ticks(largest: float, *, steps: int = 4, smallest_step: float = 0) -> list[float]:

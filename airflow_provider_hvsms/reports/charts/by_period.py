@@ -24,7 +24,6 @@ from airflow_provider_hvsms.reports.outcome_labels import OUTCOME_LABELS
 from airflow_provider_hvsms.reports.periods import Timeline
 
 _LEFT: dict[Variant, int] = {"wide": 58, "narrow": 44}
-_MOST_LABELS: dict[Variant, int] = {"wide": 11, "narrow": 3}
 
 
 def delivery_chart(timeline: Timeline, *, variant: Variant, ident: str, label: str) -> str:
@@ -36,12 +35,12 @@ def delivery_chart(timeline: Timeline, *, variant: Variant, ident: str, label: s
         upper = add_axes(figure, left=_LEFT[variant], top=26, right=10, height=110)
         _scale_rates(upper, [rate for rate in rates if rate is not None])
         draw_line(upper, rates, "delivered")
-        scale_periods(upper, _labels(timeline), most=_MOST_LABELS[variant], shown=False)
+        scale_periods(upper, _labels(timeline), shown=False)
         _mark_lowest(upper, rates)
         add_title(figure, f"Messages by {timeline.unit}", top=160)
         lower = add_axes(figure, left=_LEFT[variant], top=186, right=10, height=140)
         _stack(lower, timeline, lambda tally: tally.count, formatting.short_number, smallest_step=1)
-        scale_periods(lower, _labels(timeline), most=_MOST_LABELS[variant])
+        scale_periods(lower, _labels(timeline))
 
     return draw_svg(draw, variant=variant, height=352, ident=ident, label=label)
 
@@ -53,7 +52,7 @@ def cost_chart(timeline: Timeline, *, variant: Variant, ident: str, label: str) 
         add_title(figure, f"Cost by {timeline.unit}, US dollars", top=0)
         axes = add_axes(figure, left=_LEFT[variant], top=26, right=10, height=150)
         _stack(axes, timeline, lambda tally: float(tally.cost), lambda amount: f"${formatting.short_number(amount)}")
-        scale_periods(axes, _labels(timeline), most=_MOST_LABELS[variant])
+        scale_periods(axes, _labels(timeline))
 
     return draw_svg(draw, variant=variant, height=204, ident=ident, label=label)
 
@@ -68,14 +67,14 @@ def replies_chart(timeline: Timeline, *, variant: Variant, ident: str, label: st
         ticks = nice_ticks(max(inbound), smallest_step=1)
         scale_y(upper, bottom=0, top=ticks[-1], ticks=ticks, label=formatting.short_number)
         upper.bar(range(len(inbound)), inbound, width=0.8, facecolor=COLOURS["inbound"])
-        scale_periods(upper, _labels(timeline), most=_MOST_LABELS[variant], shown=False)
+        scale_periods(upper, _labels(timeline), shown=False)
         rates = [period.replies_per_hundred for period in timeline.periods]
         add_title(figure, "Replies per 100 messages sent", top=160)
         lower = add_axes(figure, left=_LEFT[variant], top=186, right=10, height=90)
         ticks = nice_ticks(max((rate for rate in rates if rate is not None), default=0), steps=3)
         scale_y(lower, bottom=0, top=ticks[-1], ticks=ticks, label=formatting.short_number)
         draw_line(lower, rates, "inbound")
-        scale_periods(lower, _labels(timeline), most=_MOST_LABELS[variant])
+        scale_periods(lower, _labels(timeline))
 
     return draw_svg(draw, variant=variant, height=304, ident=ident, label=label)
 

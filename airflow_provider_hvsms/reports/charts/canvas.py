@@ -21,6 +21,8 @@ WIDTHS: dict[Variant, int] = {"wide": 800, "narrow": 302}
 
 FONT_SIZE = 13
 SMALL_FONT_SIZE = 12
+CHARACTER_WIDTH = 8
+"""Of a digit, or an average letter, with some room: the page's font is known to the browser alone."""
 
 # Colours that stand for the CSS variables of the page; matplotlib knows no variables.
 COLOURS = {

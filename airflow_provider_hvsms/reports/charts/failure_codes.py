@@ -9,6 +9,7 @@ from typing import Any
 from airflow_provider_hvsms.reports import formatting
 from airflow_provider_hvsms.reports.charts.axes import bar_style
 from airflow_provider_hvsms.reports.charts.canvas import (
+    CHARACTER_WIDTH,
     COLOURS,
     FONT_SIZE,
     SMALL_FONT_SIZE,
@@ -22,7 +23,6 @@ MAX_BARS = 6
 _LINE = 18
 _BAR = 14
 _GAP = 18
-_DIGIT = 8
 _CHARACTERS: dict[Variant, int] = {"wide": 100, "narrow": 38}
 
 
@@ -77,7 +77,7 @@ def _write(axes: Any, text: str, top: float, *, heading: bool) -> None:
 
 def _draw_bar(axes: Any, entry: CodeCount, top: float, largest: int, failed: int, variant: Variant) -> None:
     text = f"{formatting.count(entry.count)} ({formatting.share(entry.count, failed)})"
-    room = WIDTHS[variant] - len(f"{formatting.count(largest)} (100.0 %)") * _DIGIT - 8
+    room = WIDTHS[variant] - len(f"{formatting.count(largest)} (100.0 %)") * CHARACTER_WIDTH - 8
     length = max(room * entry.count / largest, 1)
     axes.barh(top + _BAR / 2 + 2, length, height=_BAR, **bar_style("failed"))
     axes.text(length + 8, top + _BAR / 2 + 2, text, va="center", color=COLOURS["ink"], fontsize=FONT_SIZE)

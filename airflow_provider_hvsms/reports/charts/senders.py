@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_hvsms.reports import formatting
 from airflow_provider_hvsms.reports.charts.axes import bar_style
-from airflow_provider_hvsms.reports.charts.canvas import COLOURS, FONT_SIZE, WIDTHS, Variant, draw_svg
+from airflow_provider_hvsms.reports.charts.canvas import CHARACTER_WIDTH, COLOURS, FONT_SIZE, WIDTHS, Variant, draw_svg
 from airflow_provider_hvsms.reports.numbers import Group
 from airflow_provider_hvsms.reports.outcome_labels import OUTCOME_LABELS
 
@@ -15,7 +15,6 @@ MAX_ROWS = 12
 _ROW = 44
 _HEAD = 22
 _BAR = 14
-_CHARACTERS: dict[Variant, int] = {"wide": 80, "narrow": 25}
 _RATE_WIDTH: dict[Variant, int] = {"wide": 250, "narrow": 100}
 
 
@@ -25,7 +24,9 @@ def senders_chart(senders: Sequence[Group], *, variant: Variant, ident: str, lab
     height = _HEAD + _ROW * len(rows)
     width = WIDTHS[variant]
     rate_left = width - _RATE_WIDTH[variant]
-    largest = max(sender.outbound.total.count for sender in rows) or 1
+    counts = [sender.outbound.total.count for sender in rows]
+    room = rate_left - 24 - len(formatting.count(max(counts))) * CHARACTER_WIDTH
+    unit = room / (max(counts) or 1)
 
     def draw(figure: Any) -> None:
         axes = figure.add_axes((0, 0, 1, 1))
@@ -36,10 +37,8 @@ def senders_chart(senders: Sequence[Group], *, variant: Variant, ident: str, lab
         _write(axes, rate_left, 0, "Delivery rate", "bold")
         for number, sender in enumerate(rows):
             top = _HEAD + number * _ROW
-            count = formatting.count(sender.outbound.total.count)
-            name = _shorten(sender.name, _CHARACTERS[variant] - len(count))
-            _write(axes, 0, top, f"{name}: {count}")
-            _draw_volume(axes, sender, top + 18, (rate_left - 20) / largest)
+            _write(axes, 0, top, _shorten(sender.name, rate_left // CHARACTER_WIDTH - 1))
+            _draw_volume(axes, sender, top + 18, unit)
             _draw_rate(axes, sender.outbound.delivery_rate, rate_left, width - 1, top)
 
     return draw_svg(draw, variant=variant, height=height, ident=ident, label=label)
@@ -62,6 +61,7 @@ def _draw_volume(axes: Any, sender: Group, top: float, unit: float) -> None:
         if length:
             axes.barh(top + _BAR / 2, length, left=left, height=_BAR, **bar_style(outcome.outcome))
         left += length
+    _write(axes, left + 8, top - 1, formatting.count(sender.outbound.total.count))
 
 
 def _draw_rate(axes: Any, rate: float | None, left: float, right: float, top: float) -> None:
