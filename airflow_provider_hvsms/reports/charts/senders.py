@@ -61,7 +61,7 @@ def _draw_volume(axes: Any, sender: Group, top: float, unit: float) -> None:
         if length:
             axes.barh(top + _BAR / 2, length, left=left, height=_BAR, **bar_style(outcome.outcome))
         left += length
-    _write(axes, left + 8, top - 1, formatting.count(sender.outbound.total.count))
+    _write(axes, left + 8, top, formatting.count(sender.outbound.total.count))
 
 
 def _draw_rate(axes: Any, rate: float | None, left: float, right: float, top: float) -> None:
