@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import IO, Any, ClassVar
 
 from airflow_provider_hvsms.sinks.files.format import FileFormat
-from airflow_provider_hvsms.sinks.schema import Changes, Column, Layout
+from airflow_provider_hvsms.sinks.schema import Changes, Column, Layout, Row
 from airflow_provider_hvsms.sinks.sql.sql_types import TypeFamily
+from airflow_provider_hvsms.sinks.warehouses.merge_statement import SqlSyntax
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,8 @@ class Warehouse(ABC):
     def __init__(self, hook: Any) -> None:
         self._hook = hook
 
+    syntax: ClassVar[SqlSyntax]
+
     @property
     @abstractmethod
     def part_format(self) -> FileFormat:
@@ -99,6 +102,18 @@ class Warehouse(ABC):
     @abstractmethod
     def columns(self, table: str) -> Mapping[str, ExistingColumn]:
         """The columns of a table, by the names that a layout would give them; empty if there is no such table."""
+
+    @abstractmethod
+    def check_readable(self, table: str) -> None:
+        """As `check`, of a table that is only read."""
+
+    @abstractmethod
+    def table_in_sql(self, table: str) -> str:
+        """The name of a table as it is written in a statement."""
+
+    @abstractmethod
+    def select(self, statement: str) -> Sequence[Row]:
+        """The rows of a SELECT that has few of them."""
 
     @abstractmethod
     def check_creatable(self, table: str, layout: Layout[Any]) -> None:
