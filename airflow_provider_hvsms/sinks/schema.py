@@ -126,11 +126,6 @@ class Layout(Generic[RecordT]):
         return tuple(column.name for column in self.record_columns if column.holds == "numbers")
 
     @property
-    def number_columns(self) -> tuple[str, ...]:
-        """The names of the columns that hold phone numbers."""
-        return tuple(column.name for column in self.record_columns if column.holds == "numbers")
-
-    @property
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
 

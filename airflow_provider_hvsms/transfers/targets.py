@@ -6,10 +6,9 @@ import dataclasses
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol, get_args
 
-from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
-from airflow.providers.common.sql.hooks.sql import DbApiHook
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_hvsms.api.errors import InvalidRequest, InvalidSettings
+from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import check_choice, check_id
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sinks.delta.folder import check_no_table
@@ -21,10 +20,10 @@ from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, open_files
 from airflow_provider_hvsms.sinks.schema import Layout, OnSchemaChange, Sink
 from airflow_provider_hvsms.sinks.sql.sink import open_table
-from airflow_provider_hvsms.sinks.warehouses.registry import check_provider, find_warehouse
+from airflow_provider_hvsms.sinks.warehouses.registry import find_warehouse
 from airflow_provider_hvsms.sinks.warehouses.sink import open_warehouse_table
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
-from airflow_provider_hvsms.utils.failures import explain_missing_connection
+from airflow_provider_hvsms.utils.connections import as_sql_hook, get_hook, get_path
 from airflow_provider_hvsms.utils.lineage import DatasetName, name_folder, name_table
 from airflow_provider_hvsms.utils.values import is_known
 
@@ -90,23 +89,13 @@ class TableTarget:
         options: dict[str, Any] = {"with_rejects": with_rejects, "on_schema_change": self.on_schema_change}
         if warehouse := find_warehouse(hook):
             return open_warehouse_table(warehouse, self.table, layout, **options)
-        return open_table(self._checked(hook), self.table, layout, **options)
+        return open_table(as_sql_hook(self.sql_conn_id, hook), self.table, layout, **options)
 
     def name_datasets(self) -> tuple[DatasetName, DatasetName]:
         return name_table(self.sql_conn_id, self.table), name_table(self.sql_conn_id, f"{self.table}_rejects")
 
     def _hook(self) -> Any:
-        with explain_missing_connection(self.sql_conn_id):
-            check_provider(BaseHook.get_connection(self.sql_conn_id).conn_type)
-            return BaseHook.get_hook(self.sql_conn_id)
-
-    def _checked(self, hook: Any) -> DbApiHook:
-        if not isinstance(hook, DbApiHook):
-            raise InvalidSettings(
-                f"Connection {self.sql_conn_id!r} gives a {type(hook).__name__}, which is no common-sql hook: "
-                "name a database's connection in sql_conn_id."
-            )
-        return hook
+        return get_hook(self.sql_conn_id)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -195,9 +184,4 @@ class FolderTarget:
         return rows, None if self.partition_by else rows.beside("/_rejects.jsonl")
 
     def _folder(self) -> ObjectStoragePath:
-        folder = self.path if isinstance(self.path, ObjectStoragePath) else ObjectStoragePath(self.path)
-        # Airflow 3.3 moved it.
-        if conn_id := getattr(folder, "conn_id", None) or folder.storage_options.get("conn_id"):
-            with explain_missing_connection(conn_id):
-                BaseHook.get_connection(conn_id)
-        return folder
+        return get_path(self.path)

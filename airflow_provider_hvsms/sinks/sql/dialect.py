@@ -271,3 +271,10 @@ class Database:
     def _sort_key(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         """The column, in the order that is fastest to sort by."""
         return column
+
+    def begin_reading(self, connection: sa.engine.Connection) -> None:
+        """Begin a transaction that only reads; where a database can, all of it sees the same state."""
+
+    def utc_day(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        """The day in UTC of a timestamp, as a date or as a text `YYYY-MM-DD`."""
+        return sa.cast(column, sa.Date())

@@ -118,6 +118,9 @@ class MySqlDatabase(Database):
             copy.drop(connection)
             connection.commit()
 
+    def begin_reading(self, connection: sa.engine.Connection) -> None:
+        connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+
     def stage_rows(self, connection: sa.engine.Connection, stage: sa.Table, rows: Sequence[Row]) -> None:
         with driver_cursor(connection) as cursor:
             cursor.executemany(insert_statement(connection, stage), convert_columns(stage, rows, _CONVERSIONS))

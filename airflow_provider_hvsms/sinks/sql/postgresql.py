@@ -115,6 +115,13 @@ class PostgresqlDatabase(UpsertDatabase):
     def _sort_key(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         return sa.collate(column, "C") if type_of(column) is ColumnType.ID else column
 
+    def begin_reading(self, connection: sa.engine.Connection) -> None:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def utc_day(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        # With a time zone: in UTC, whatever the zone of the session. Without one, `prepare_session` sees to it.
+        return sa.cast(sa.func.timezone(sa.literal_column("'UTC'"), column), sa.Date())
+
     def _insert(self, target: sa.Table) -> Any:
         return postgresql.insert(target)
 

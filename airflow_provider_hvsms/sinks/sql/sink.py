@@ -66,8 +66,7 @@ def open_table(
             "written. Run it again: the table will be the same in both cases."
         ) from None
     except DBAPIError as error:
-        error_type = LoadRefused if database.is_permanent(error) else LoadFailed
-        raise error_type(f"{_describe(table, error)} The table was not changed.{_advice(error)}") from None
+        raise failed_statement(database, table, error) from None
 
 
 class SqlSink:
@@ -128,6 +127,12 @@ class SqlSink:
     def _transaction(self) -> AbstractContextManager[None]:
         """One lock is enough: a table of rejects belongs to one target."""
         return self._database.transaction(self._connection, self._targets[0].table)
+
+
+def failed_statement(database: Database, table: str, error: DBAPIError) -> LoadRefused | LoadFailed:
+    """The error of this package for a statement that failed and changed nothing."""
+    error_type = LoadRefused if database.is_permanent(error) else LoadFailed
+    return error_type(f"{_describe(table, error)} The table was not changed.{_advice(error)}")
 
 
 def _describe(table: str, error: BaseException | None) -> str:

@@ -84,6 +84,13 @@ class SqliteDatabase(UpsertDatabase):
         changed, inserted = self._merge(connection, target, stage, layout), records - existing
         return Changes(inserted=inserted, updated=changed - inserted, unchanged=records - changed)
 
+    def begin_reading(self, connection: sa.engine.Connection) -> None:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.exec_driver_sql("BEGIN")
+
+    def utc_day(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        return sa.func.substr(column, sa.literal_column("1"), sa.literal_column("10"))
+
     def _insert(self, target: sa.Table) -> Any:
         return sqlite.insert(target)
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from airflow_provider_hvsms.api.errors import CommitUnknown, InvalidSettings, LoadFailed, LoadRefused, TableMismatch
 from airflow_provider_hvsms.sinks.files.parquet import Parquet
-from airflow_provider_hvsms.sinks.schema import Changes, Column, ColumnType, Layout
+from airflow_provider_hvsms.sinks.schema import Changes, Column, ColumnType, Layout, Row
 from airflow_provider_hvsms.sinks.sql.sql_types import DECIMAL_PLACES
 from airflow_provider_hvsms.sinks.warehouses import bigquery_sql as sql
 from airflow_provider_hvsms.sinks.warehouses.bigquery_errors import ClientErrors, describe, is_conflict
@@ -41,6 +41,7 @@ class BigQuery(Warehouse):
     """BigQuery behind a `BigQueryHook`, or behind the hook of a general Google Cloud connection."""
 
     name = "BigQuery"
+    syntax = sql.SYNTAX
 
     def __init__(self, hook: Any) -> None:
         hooks: Any = importlib.import_module("airflow.providers.google.cloud.hooks.bigquery")
@@ -120,6 +121,15 @@ class BigQuery(Warehouse):
         fields = [self._bigquery.SchemaField(name, "STRING") for name in columns]
         found = self._client.list_rows(str(self._name(table)), selected_fields=fields, max_results=count)
         return [row.values() for row in found]
+
+    def check_readable(self, table: str) -> None:
+        self.check(table)
+
+    def table_in_sql(self, table: str) -> str:
+        return self._name(table).sql
+
+    def select(self, statement: str) -> Sequence[Row]:
+        return [tuple(row.values()) for row in self._run(statement, f"hvsms_select_{uuid.uuid4().hex}")]
 
     def check_creatable(self, table: str, layout: Layout[Any]) -> None:
         """Nothing to do: the staging table, which is in the same dataset, needs the same right."""

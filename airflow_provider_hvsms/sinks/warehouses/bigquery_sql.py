@@ -36,6 +36,12 @@ class BigQuerySyntax:
     def json_text(self, value: str) -> str:
         return f"TO_JSON_STRING({value})"
 
+    def utc_day(self, timestamp: str) -> str:
+        return f"DATE({timestamp}, 'UTC')"
+
+    def timestamp(self, value: datetime) -> str:
+        return timestamp(value)
+
 
 SYNTAX = BigQuerySyntax()
 

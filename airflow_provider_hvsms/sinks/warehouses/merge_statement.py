@@ -6,6 +6,7 @@ The rules are those of `sinks/sql/upsert.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from airflow_provider_hvsms.sinks.schema import LOADED_AT, Column, ColumnType, Layout
@@ -25,6 +26,12 @@ class SqlSyntax(Protocol):
 
     def json_text(self, value: str) -> str:
         """A JSON value as text that is equal for equal values."""
+
+    def utc_day(self, timestamp: str) -> str:
+        """The day in UTC of a timestamp."""
+
+    def timestamp(self, value: datetime) -> str:
+        """A constant."""
 
 
 def merge_statement(

@@ -39,7 +39,7 @@ def open_warehouse_table(
     :raises LoadRefused: the warehouse refused a request, and would refuse it again.
     :raises LoadFailed: a request failed for a reason that can pass.
     """
-    with _explained(warehouse, table), warehouse.session():
+    with explained_errors(warehouse, table), warehouse.session():
         warehouse.check(table)
         layouts = {table: layout, **({warehouse.rejects_name(table): REJECTS} if with_rejects else {})}
         targets = [Target(warehouse, name, one, on_schema_change) for name, one in layouts.items()]
@@ -99,7 +99,7 @@ _NO_CHANGES = Changes(inserted=0, updated=0, unchanged=0)
 
 
 @contextmanager
-def _explained(warehouse: Warehouse, table: str) -> Iterator[None]:
+def explained_errors(warehouse: Warehouse, table: str) -> Iterator[None]:
     """Raise errors of the driver as errors of this package."""
     try:
         yield

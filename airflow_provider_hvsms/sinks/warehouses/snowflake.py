@@ -16,7 +16,7 @@ from typing import IO, Any
 from airflow_provider_hvsms.api.errors import CommitUnknown, LoadFailed, LoadRefused
 from airflow_provider_hvsms.api.redaction import redact
 from airflow_provider_hvsms.sinks.files.csv import Csv
-from airflow_provider_hvsms.sinks.schema import Changes, Column, Layout
+from airflow_provider_hvsms.sinks.schema import Changes, Column, Layout, Row
 from airflow_provider_hvsms.sinks.warehouses import snowflake_sql as sql
 from airflow_provider_hvsms.sinks.warehouses.merge_statement import count_records, merge_statement
 from airflow_provider_hvsms.sinks.warehouses.sample_statement import sample_statement
@@ -39,6 +39,7 @@ class Snowflake(Warehouse):
     """Snowflake behind a `SnowflakeHook`. Names are unquoted, so they are stored in upper case."""
 
     name = "Snowflake"
+    syntax = sql.SYNTAX
 
     def __init__(self, hook: Any) -> None:
         super().__init__(hook)
@@ -86,6 +87,13 @@ class Snowflake(Warehouse):
             yield
 
     def check(self, table: str) -> None:
+        self._prepare_lock(self._enter_schema(table))
+
+    def check_readable(self, table: str) -> None:
+        self._enter_schema(table)
+
+    def _enter_schema(self, table: str) -> str:
+        """Make the table's schema that of the session, and return the session's role."""
         parts = sql.parse_name(table)
         database, schema, warehouse, role = self._run(
             "SELECT CURRENT_DATABASE(), CURRENT_SCHEMA(), CURRENT_WAREHOUSE(), CURRENT_ROLE()"
@@ -100,10 +108,10 @@ class Snowflake(Warehouse):
             named = [sql.quote_stored(database), *named]
         self._schema = ".".join(named)
         self._use_schema(role)
-        self._prepare_lock(role)
+        return str(role)
 
     def columns(self, table: str) -> Mapping[str, ExistingColumn]:
-        return self._describe(self._quoted(table))
+        return self._describe(self.table_in_sql(table))
 
     def sample(self, table: str, columns: Sequence[str], count: int, *, not_null: bool) -> Sequence[Sequence[Any]]:
         return self._run(sample_statement(self._quoted(table), columns, count, sql.SYNTAX, not_null=not_null))
@@ -114,12 +122,12 @@ class Snowflake(Warehouse):
         self._run_all([f"CREATE TRANSIENT TABLE {probe} ({sql.table_columns(layout)})", f"DROP TABLE {probe}"])
 
     def create(self, table: str, layout: Layout[Any]) -> None:
-        self._run(f"CREATE TABLE IF NOT EXISTS {self._quoted(table)} ({sql.table_columns(layout)})")
+        self._run(f"CREATE TABLE IF NOT EXISTS {self.table_in_sql(table)} ({sql.table_columns(layout)})")
 
     def add_columns(self, table: str, columns: Sequence[Column]) -> None:
         for column in columns:
             added = f"{sql.quote(column.name)} {sql.column_type(column)}"
-            self._run(f"ALTER TABLE {self._quoted(table)} ADD COLUMN IF NOT EXISTS {added}")
+            self._run(f"ALTER TABLE {self.table_in_sql(table)} ADD COLUMN IF NOT EXISTS {added}")
 
     def create_stage(self, table: str, columns: Sequence[Column]) -> str:
         name = _unique_name("STAGE")
@@ -176,7 +184,7 @@ class Snowflake(Warehouse):
         return int(records)
 
     def _merge_statement(self, merge: Merge) -> str:
-        target = self._quoted(merge.table)
+        target = self.table_in_sql(merge.table)
         return merge_statement(target, merge.stage, merge.layout, sql.SYNTAX, json_columns=merge.json_columns)
 
     def _use_schema(self, role: str) -> None:
@@ -235,8 +243,11 @@ class Snowflake(Warehouse):
             for row in rows
         }
 
-    def _quoted(self, table: str) -> str:
+    def table_in_sql(self, table: str) -> str:
         return f"{self._schema}.{sql.quote(table.rpartition('.')[2])}"
+
+    def select(self, statement: str) -> Sequence[Row]:
+        return self._run(statement)
 
     def _run(self, statement: str, **options: Any) -> list[tuple[Any, ...]]:
         with closing(self._connection.cursor()) as cursor:

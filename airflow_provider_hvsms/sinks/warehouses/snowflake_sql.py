@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_hvsms.api.errors import TableMismatch
@@ -44,6 +45,13 @@ class SnowflakeSyntax:
 
     def json_text(self, value: str) -> str:
         return f"TO_JSON({value})"
+
+    def utc_day(self, timestamp: str) -> str:
+        # A timestamp without a time zone is one of the session, which is UTC.
+        return f"TO_DATE(CONVERT_TIMEZONE('UTC', {timestamp}))"
+
+    def timestamp(self, value: datetime) -> str:
+        return f"CAST('{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} +0000' AS TIMESTAMP_TZ)"
 
 
 SYNTAX = SnowflakeSyntax()

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import IO, Any, ClassVar
 
 from airflow_provider_hvsms.sinks.files.format import FileFormat
-from airflow_provider_hvsms.sinks.schema import Changes, Column, Layout
+from airflow_provider_hvsms.sinks.schema import Changes, Column, Layout, Row
 from airflow_provider_hvsms.sinks.sql.sql_types import TypeFamily
+from airflow_provider_hvsms.sinks.warehouses.merge_statement import SqlSyntax
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,8 @@ class Warehouse(ABC):
 
     def __init__(self, hook: Any) -> None:
         self._hook = hook
+
+    syntax: ClassVar[SqlSyntax]
 
     @property
     @abstractmethod
@@ -111,6 +114,17 @@ class Warehouse(ABC):
         :param count: the most rows.
         :param not_null: only rows in which one of the columns is not null, of which the first one may have to be found.
         """
+
+    def check_readable(self, table: str) -> None:
+        """As `check`, of a table that is only read."""
+
+    @abstractmethod
+    def table_in_sql(self, table: str) -> str:
+        """The name of a table as it is written in a statement."""
+
+    @abstractmethod
+    def select(self, statement: str) -> Sequence[Row]:
+        """The rows of a SELECT that has few of them."""
 
     @abstractmethod
     def check_creatable(self, table: str, layout: Layout[Any]) -> None:
