@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import check_id
+from airflow_provider_hvsms.operators.report_link import REPORT_LINKS
 from airflow_provider_hvsms.reports.charts.canvas import import_matplotlib
 from airflow_provider_hvsms.reports.files import ReportFiles
 from airflow_provider_hvsms.reports.json import as_json
@@ -110,6 +111,8 @@ class HvsmsDeliveryReportOperator(BaseOperator):
             path="s3://aws_default@reports/hvsms/{{ data_interval_start | ds }}",
         )
     """
+
+    operator_extra_links = REPORT_LINKS
 
     def __init__(
         self,

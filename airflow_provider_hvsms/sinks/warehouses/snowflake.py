@@ -114,7 +114,7 @@ class Snowflake(Warehouse):
         return self._describe(self.table_in_sql(table))
 
     def sample(self, table: str, columns: Sequence[str], count: int, *, not_null: bool) -> Sequence[Sequence[Any]]:
-        return self._run(sample_statement(self._quoted(table), columns, count, sql.SYNTAX, not_null=not_null))
+        return self._run(sample_statement(self.table_in_sql(table), columns, count, sql.SYNTAX, not_null=not_null))
 
     def check_creatable(self, table: str, layout: Layout[Any]) -> None:
         # Both at once, so that no table is left if this process is killed in between.
