@@ -1,4 +1,4 @@
-"""The demo: a sandbox, an Airflow home, three daily runs of the example DAG, and a table of what they loaded.
+"""The demo: a sandbox, an Airflow home, three daily runs of an example DAG, a table of what they loaded, and a report.
 
 It runs Airflow as a command; no other file of the sandbox needs Airflow.
 """
@@ -23,6 +23,8 @@ from airflow_provider_hvsms.sandbox.sandbox import Sandbox
 from airflow_provider_hvsms.sandbox.settings import Settings
 
 DAG_ID = "hvsms_daily_messages"
+REPORT_DAG_ID = "hvsms_delivery_report"
+REPORTS = Path("hvsms_demo_reports")
 WAREHOUSE = Path("hvsms_demo.sqlite")
 LOG = Path("hvsms_demo.log")
 DAYS = 3
@@ -52,7 +54,8 @@ class DailyRun(NamedTuple):
 
 def run_demo() -> int:
     """Run the demo in the current folder, print its table, and return the exit code."""
-    if missing := [name for name in ("airflow", "airflow.providers.sqlite") if not _is_installed(name)]:
+    packages = ("airflow", "airflow.providers.sqlite", "matplotlib")
+    if missing := [name for name in packages if not _is_installed(name)]:
         print(f"The demo needs {' and '.join(missing)}: pip install 'airflow-provider-hvsms[demo]'.")
         return 1
     started = time.monotonic()
@@ -65,8 +68,9 @@ def run_demo() -> int:
         print("Creating a temporary Airflow home …")
         airflow.run("db", "migrate")
         runs = [_load(airflow, sandbox, day) for day in _days(sandbox)]
+        report = _report(airflow, runs[-1].day)
     _print_table(runs)
-    _print_epilogue(time.monotonic() - started)
+    _print_epilogue(time.monotonic() - started, report)
     return 0
 
 
@@ -75,10 +79,11 @@ class _Airflow:
 
     def __init__(self, home: Path, sandbox: Sandbox, log: int) -> None:
         self._log = log
-        # Of the examples, this one alone: others need providers that may be missing.
+        # Of the examples, these alone: others need providers that may be missing.
         dags = home / "dags"
         dags.mkdir()
-        shutil.copy(_examples() / f"{DAG_ID}.py", dags)
+        for dag_id in (DAG_ID, REPORT_DAG_ID):
+            shutil.copy(_examples() / f"{dag_id}.py", dags)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
         self._environment = {
             **inherited,
@@ -87,6 +92,7 @@ class _Airflow:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW_CONN_HVSMS_DEFAULT": json.dumps(sandbox.airflow_connection),
             "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(WAREHOUSE.resolve())}),
+            "AIRFLOW_VAR_HVSMS_REPORTS": REPORTS.resolve().as_uri(),
             "NO_COLOR": "1",
         }
 
@@ -111,6 +117,13 @@ def _load(airflow: _Airflow, sandbox: Sandbox, day: datetime) -> DailyRun:
     return DailyRun(day, messages, delivered, failed, cost, sandbox.counters.reads - before)
 
 
+def _report(airflow: _Airflow, last_day: datetime) -> Path:
+    print(f"Running the DAG {REPORT_DAG_ID} for all {DAYS} days …", flush=True)
+    end = last_day + timedelta(days=1)
+    airflow.run("dags", "test", REPORT_DAG_ID, end.isoformat(), "--conf", json.dumps({"days": DAYS}))
+    return REPORTS.resolve() / f"{last_day:%Y-%m-%d}" / "delivery_report.html"
+
+
 def _days(sandbox: Sandbox) -> list[datetime]:
     end = sandbox.settings.end
     if end is None:
@@ -127,9 +140,10 @@ def _print_table(runs: list[DailyRun]) -> None:
         )
 
 
-def _print_epilogue(seconds: float) -> None:
+def _print_epilogue(seconds: float, report: Path) -> None:
     print(
         f"\nDone in {seconds:.0f} s. Each run also read the day before again (lookback).\n"
+        f"Open the report in a browser: {report.as_uri()}\n"
         f"The table is in {WAREHOUSE.resolve()}, Airflow's log in {LOG.resolve()}. Query the table with\n\n"
         f"  {Path(sys.executable).name} -c \"import sqlite3; print(*sqlite3.connect('{WAREHOUSE}').execute("
         "'SELECT message_status, error_code, count(*), sum(cost) FROM hvsms_messages GROUP BY 1, 2'"

@@ -29,7 +29,7 @@ def run_example(airflow_database: None) -> RunExample:
     importlib.import_module("airflow.cli.cli_parser")
 
     def run(name: str, end: datetime, conf: dict[str, Any] | None = None) -> str:
-        dag = _dag_of(name)
+        dag = dag_of(name)
         for task in dag.tasks:
             task.retries = 0  # a failure fails the test at once
         # The same argument, renamed in Airflow 3.
@@ -64,7 +64,8 @@ def latest_result(task_id: str) -> Any:
     return json.loads(decoded) if isinstance(decoded, str) else decoded
 
 
-def _dag_of(name: str) -> DAG:
+def dag_of(name: str) -> DAG:
+    """The DAG of an example file."""
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

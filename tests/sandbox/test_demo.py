@@ -1,11 +1,13 @@
-"""The demo loads three days, prints them, and leaves two files."""
+"""The demo loads three days, prints them, and leaves a table, a report and a log."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -34,7 +36,24 @@ def test_airflows_own_log_goes_to_a_file(finished: tuple[Path, subprocess.Comple
     folder, run = finished
     assert "INFO" not in run.stdout + run.stderr
     assert "Done: " in (folder / "hvsms_demo.log").read_text()
-    assert sorted(path.name for path in folder.iterdir()) == ["hvsms_demo.log", "hvsms_demo.sqlite"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "hvsms_demo.log", "hvsms_demo.sqlite", "hvsms_demo_reports",
+    ]  # fmt: skip
+
+
+def test_the_report_of_the_three_days_is_where_the_demo_says(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, run = finished
+    address = re.search(r"file://\S+\.html", run.stdout)
+    assert address is not None
+    page = Path(urlsplit(address[0]).path)
+    assert page.is_relative_to(folder)
+    assert "<!doctype html>" in page.read_text()
+    numbers = json.loads(page.with_suffix(".json").read_text())
+    days = re.findall(r"^(\d{4}-\d\d-\d\d) +[\d,]+ ", run.stdout, re.MULTILINE)
+    assert [day["day"] for day in numbers["days"]] == days
+    assert all(day["outbound"]["count"] > 1_000 for day in numbers["days"])
 
 
 def test_the_query_that_the_demo_suggests_works(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:

@@ -1,0 +1,102 @@
+"""With `personal_data="hash"`, nothing that a run leaves behind shows a phone number, a text or a secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_hvsms.sandbox import Sandbox, Settings
+from tests.support.leaks import Leak, Scan
+
+ROOT = Path(__file__).parents[2]
+HASH_KEY = "the-hash-key-of-the-scan"
+EXAMPLES = sorted(path.stem for path in (ROOT / "dags_examples").glob("*.py"))
+NEEDING_WAREHOUSES = {
+    "hvsms_bigquery",
+    "hvsms_bigquery_gcs",
+    "hvsms_databricks",
+    "hvsms_redshift",
+    "hvsms_snowflake",
+    "hvsms_snowflake_stage",
+}
+"""Examples whose targets are no part of these tests' environment."""
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(Settings(messages=3_000, days=3, light=10_000, auth=1_000)) as sandbox:
+        end = sandbox.settings.end
+        assert end is not None
+        message = {"id": 7, "from": "+16505550100", "to": ["+12015550123"], "text": "a text of an odd record"}
+        sandbox.store.add_raw_message(message, created=end - timedelta(hours=1))
+        created = datetime.now(UTC) - timedelta(hours=30)
+        sandbox.store.add_batch(created=created, completed=created, size=1, batch_id="campaign")
+        sandbox.store.add_message(created=created, batch_id="campaign", text="a text of the campaign")
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def left_behind(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that runs of the examples leave behind: Airflow's home and output, and all targets."""
+    folder = tmp_path_factory.mktemp("runs")
+    connection = sandbox.airflow_connection
+    connection["extra"] = {**connection["extra"], "hash_key": HASH_KEY}
+    events = {"type": "file", "log_file_path": str(folder / "lineage.jsonl"), "append": True}
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "OPENLINEAGE_"))},
+        "AIRFLOW_HOME": str(folder / "home"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(events),
+        "AIRFLOW__OPENLINEAGE__INCLUDE_FULL_TASK_INFO": "True",
+        "AIRFLOW_CONN_HVSMS_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(folder / "warehouse.sqlite")}),
+        "AIRFLOW_VAR_HVSMS_REPORTS": (folder / "reports").as_uri(),
+        "PYTHONPATH": str(ROOT),
+    }
+    end = sandbox.settings.end
+    assert end is not None
+    names = [name for name in EXAMPLES if name not in NEEDING_WAREHOUSES]
+    commands = (["-m", "airflow", "db", "migrate"], ["-m", "tests.dags.personal_data_run", end.isoformat(), *names])
+    with (folder / "output.log").open("wb") as output:
+        for command in commands:
+            subprocess.run(
+                [sys.executable, *command], cwd=folder, env=environment, stdout=output, stderr=output, check=True
+            )
+    return folder
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in NEEDING_WAREHOUSES])
+def test_the_example_runs(left_behind: Path, name: str) -> None:
+    assert f"{name} ended as success" in (left_behind / "output.log").read_text()
+
+
+def test_every_kind_of_trace_is_there_to_be_scanned(left_behind: Path) -> None:
+    output = (left_behind / "output.log").read_text()
+    assert "DEBUG" in output or "[debug" in output
+    for pattern in ("home/airflow.db", "warehouse.sqlite", "lineage.jsonl", "reports/**/*.html", "lakes/**/_SUCCESS"):
+        assert list(left_behind.glob(pattern)), pattern
+    assert list(left_behind.glob("lakes/**/_rejects.jsonl"))
+
+
+def test_nothing_shows_a_number_a_text_or_a_secret(sandbox: Sandbox, left_behind: Path) -> None:
+    assert Scan.of(sandbox, HASH_KEY, "a text of an odd record").leaks_in(left_behind) == []
+
+
+@pytest.mark.parametrize("planted", ["+12015550123", "a text of the campaign", HASH_KEY])
+def test_the_scan_would_find_what_was_planted(sandbox: Sandbox, left_behind: Path, planted: str) -> None:
+    file = left_behind / "planted.log"
+    file.write_text(f"Reading {planted} now.")
+    try:
+        found = Scan.of(sandbox, HASH_KEY).leaks_in(left_behind)
+    finally:
+        file.unlink()
+    assert [leak.path for leak in found] == ["planted.log"]
+    assert isinstance(found[0], Leak)
