@@ -27,7 +27,9 @@ def test_a_hash_is_the_hmac_sha256_of_the_number_in_e164() -> None:
     assert HASH.numbers(NUMBER) == hmac.digest(KEY.encode(), NUMBER.encode(), hashlib.sha256).hex()
 
 
-@pytest.mark.parametrize("form", ["16505550100", " 16505550100", "+1 (650) 555-0100", "+1.650.555.0100", "0016505550100"])
+@pytest.mark.parametrize(
+    "form", ["16505550100", " 16505550100", "+1 (650) 555-0100", "+1.650.555.0100", "0016505550100"]
+)
 def test_a_number_has_the_same_hash_in_every_form(form: str) -> None:
     assert HASH.numbers(form) == HASH.numbers(NUMBER)
 
