@@ -6,7 +6,7 @@ import contextlib
 import gzip
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pyarrow.parquet
 
 from airflow_provider_hvsms.sandbox import Sandbox
 
-_PHONE_NUMBER = re.compile(rb"1[2-9]\d\d55501\d\d|1650555010[0-5]")
+_PHONE_NUMBER = re.compile(rb"1[2-9]\d\d55501\d\d")
 """Every number of the sandbox, with or without `+`, also where it is escaped or joined to others."""
 
 _TOKEN = re.compile(rb"SBX0[12][0-9a-f]{48}")
@@ -26,7 +26,7 @@ _MIN_TEXT_LENGTH = 12
 
 @dataclass(frozen=True)
 class Leak:
-    """Something personal or secret, and where it was found."""
+    """Something personal or secret, and the file that it was found in."""
 
     path: str
     what: str
@@ -34,22 +34,26 @@ class Leak:
 
 @dataclass(frozen=True)
 class Scan:
-    """What is looked for.
+    """What is looked for, beside phone numbers and tokens.
 
-    :param texts: of messages.
-    :param secrets: of the connection.
+    :param values: texts of messages, and secrets.
     """
 
-    texts: frozenset[bytes]
-    secrets: frozenset[bytes]
+    values: frozenset[bytes]
 
     @classmethod
-    def of(cls, sandbox: Sandbox, *secrets: str) -> Scan:
-        """Look for what a sandbox holds, and for some more secrets."""
+    def of(cls, sandbox: Sandbox, *planted: str) -> Scan:
+        """Look for the texts and secrets of a sandbox, and for what was planted."""
         settings = sandbox.settings
-        texts = {message.text.encode() for message in sandbox.store.messages if len(message.text) >= _MIN_TEXT_LENGTH}
-        known = (settings.client_secret, settings.jwt, settings.password, *secrets)
-        return cls(frozenset(texts), frozenset(secret.encode() for secret in known))
+        texts = [message.text for message in sandbox.store.messages if len(message.text) >= _MIN_TEXT_LENGTH]
+        known = {*texts, *planted, settings.client_secret, settings.jwt, settings.password}
+        return cls(frozenset(value.encode() for value in known))
+
+    def found_in(self, content: str | bytes) -> set[str]:
+        """The numbers, without `+`, and the values that a content holds."""
+        raw = content.encode("utf-8", "replace") if isinstance(content, str) else content
+        patterns = {*_PHONE_NUMBER.findall(raw), *_TOKEN.findall(raw)}
+        return {found.decode() for found in (*patterns, *(value for value in self.values if value in raw))}
 
     def leaks_in(self, folder: Path) -> list[Leak]:
         """All leaks in the files of a folder and its subfolders, read as their formats say."""
@@ -57,18 +61,8 @@ class Scan:
         return [
             Leak(str(path.relative_to(folder)), what)
             for path in files
-            for content in _contents(path)
-            for what in self._found_in(content)
+            for what in sorted(set().union(*map(self.found_in, _contents(path))))
         ]
-
-    def _found_in(self, content: bytes) -> Iterable[str]:
-        if number := _PHONE_NUMBER.search(content):
-            yield f"the phone number {number[0].decode()}"
-        if token := _TOKEN.search(content):
-            yield f"the token {token[0].decode()}"
-        for kind, values in (("secret", self.secrets), ("text", self.texts)):
-            if found := next((value for value in values if value in content), None):
-                yield f"the {kind} {found.decode()}"
 
 
 def _contents(path: Path) -> Iterator[bytes]:
