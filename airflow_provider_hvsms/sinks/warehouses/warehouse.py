@@ -115,6 +115,7 @@ class Warehouse(ABC):
         :param not_null: only rows in which one of the columns is not null, of which the first one may have to be found.
         """
 
+    @abstractmethod
     def check_readable(self, table: str) -> None:
         """As `check`, of a table that is only read."""
 
