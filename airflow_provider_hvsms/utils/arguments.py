@@ -91,14 +91,23 @@ class PersonalArgument:
         self._attribute = f"_{name}"
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else getattr(instance, self._attribute)
+        return self if instance is None else getattr(instance, self._attribute).value
 
     def __set__(self, instance: Any, value: Any) -> None:
-        setattr(instance, self._attribute, value)
+        setattr(instance, self._attribute, _Hidden(value))
         numbers = as_list(value) if is_known(value) else ()
         for number in numbers if isinstance(numbers, list | tuple) else ():
             if isinstance(number, str) and len(number) >= _MIN_MASKED_LENGTH:
                 mask_secret(number)
+
+
+class _Hidden:
+    """Hides a value from those that dump all attributes of an operator, as OpenLineage's provider can be told to."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 @contextmanager

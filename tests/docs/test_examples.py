@@ -137,6 +137,11 @@ def test_a_backfill_is_accepted(run_script: RunScript, airflow_home: Path, name:
     assert len(planned) >= days
 
 
+def test_openlineage_sends_its_events_where_the_setting_says(run_script: RunScript) -> None:
+    shown = run_script("turn_on_openlineage.sh", "; airflow config get-value openlineage transport")
+    assert json.loads(shown.splitlines()[-1])["url"] == "https://lineage.example.org"
+
+
 def test_the_sandbox_serves_until_it_is_stopped(airflow_home: Path) -> None:
     command = (EXAMPLES / "serve_sandbox.sh").read_text().replace("8080", "0").split()
     server = subprocess.Popen([sys.executable, *command[1:]], stdout=subprocess.PIPE, text=True)

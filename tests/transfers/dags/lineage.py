@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from typing import Any
 
 import pendulum
@@ -58,4 +59,6 @@ if __name__ == "__main__":
 
     # As `airflow dags test` does first; on Airflow 2 this brings the tables of users, which runs refer to.
     importlib.import_module("airflow.cli.cli_parser")
+    if version("apache-airflow").startswith("2."):
+        dag.sync_to_db()  # without it, the database does not know the assets
     dag.test()

@@ -1,0 +1,1 @@
+export AIRFLOW__OPENLINEAGE__TRANSPORT='{"type": "http", "url": "https://lineage.example.org"}'
