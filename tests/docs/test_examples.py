@@ -84,7 +84,9 @@ def test_replies_are_counted_without_airflow(sandbox: Sandbox) -> None:
     assert count_replies(sandbox.url, settings.client_id, settings.client_secret, settings.jwt) >= 3
 
 
-@pytest.mark.parametrize("name", ["add_connection.sh", "add_connection_shared_session.sh"])
+@pytest.mark.parametrize(
+    "name", ["add_connection.sh", "add_connection_shared_session.sh", "add_connection_hash_key.sh"]
+)
 def test_a_connection_is_added(run_script: RunScript, airflow_home: Path, name: str) -> None:
     run_script(name)
     listed = json.loads(_airflow(airflow_home, "connections", "get", "hvsms_default", "-o", "json"))
