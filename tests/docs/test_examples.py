@@ -109,7 +109,9 @@ def test_a_branch_follows_the_kind_of_the_leading_error(
     assert what_follows(statuses) == task_id
 
 
-@pytest.mark.parametrize("name", ["add_connection.sh", "add_connection_shared_session.sh"])
+@pytest.mark.parametrize(
+    "name", ["add_connection.sh", "add_connection_shared_session.sh", "add_connection_hash_key.sh"]
+)
 def test_a_connection_is_added(run_script: RunScript, airflow_home: Path, name: str) -> None:
     run_script(name)
     listed = json.loads(_airflow(airflow_home, "connections", "get", "hvsms_default", "-o", "json"))

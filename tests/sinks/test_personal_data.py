@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ HASH, DROP, KEEP = Protection("hash", KEY), Protection("drop"), Protection("keep
 NUMBER = "+16505550100"
 
 
-def row(layout: Layout[object], record: object) -> dict[str, object]:
+def row(layout: Layout[Any], record: object) -> dict[str, object]:
     return dict(zip(layout.names, layout.rows([record], LOADED_AT)[0], strict=True))
 
 
