@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 import airflow_provider_hvsms
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.operators.hvsms import HvsmsGetStatusesOperator, HvsmsListBatchesOperator
+from airflow_provider_hvsms.operators.report import HvsmsDeliveryReportOperator
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor, HvsmsIntervalBatchesSensor
 from airflow_provider_hvsms.transfers.hvsms_to_object_storage import (
     HvsmsBatchesToObjectStorageOperator,
@@ -42,6 +43,7 @@ FOLDER = {"path", "format", "compression", "partition_by"}
 TEMPLATE_FIELDS: dict[type[BaseOperator], set[str]] = {
     HvsmsGetStatusesOperator: CONNECTION | WINDOW | STATUSES,
     HvsmsListBatchesOperator: CONNECTION | WINDOW | BATCHES,
+    HvsmsDeliveryReportOperator: WINDOW | {"sql_conn_id", "table", "path", "group_by"},
     HvsmsMessagesToSqlOperator: CONNECTION | WINDOW | MESSAGES | TABLE,
     HvsmsBatchesToSqlOperator: CONNECTION | WINDOW | BATCHES | TABLE,
     HvsmsStatusesToSqlOperator: CONNECTION | WINDOW | STATUSES | TABLE,
@@ -58,6 +60,7 @@ REQUIRED: dict[type, set[str]] = {
     **{public: {"path"} for public in TEMPLATE_FIELDS if public.__name__.endswith("ToObjectStorageOperator")},
     HvsmsBatchSensor: {"batch_id"},
     HvsmsBatchTrigger: {"batch_ids"},
+    HvsmsDeliveryReportOperator: {"sql_conn_id", "table", "path"},
 }
 PUBLIC: list[type] = [*TEMPLATE_FIELDS, HvsmsBatchTrigger, HvsmsBatchCompletedEventTrigger, HvsmsHook]
 

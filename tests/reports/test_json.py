@@ -13,7 +13,8 @@ from airflow_provider_hvsms.reports.json import as_json
 from airflow_provider_hvsms.reports.numbers import CodeCount, Day, Group, Outcomes, ReportNumbers, Tally
 
 OUTBOUND = Outcomes(
-    delivered=Tally(count=3, cost=Decimal("0.0255"), segments=3), failed=Tally(count=1, cost=Decimal("0.01"), segments=2)
+    delivered=Tally(count=3, cost=Decimal("0.0255"), segments=3),
+    failed=Tally(count=1, cost=Decimal("0.01"), segments=2),
 )
 NOTHING: dict[str, Any] = {"count": 0, "cost": "0.000000", "segments": 0}
 AS_JSON = {
@@ -61,7 +62,7 @@ def test_json_has_the_documented_shape() -> None:
                 "count": 1,
                 "kind": "opted_out",
                 "meaning": "recipient opted out",
-                "remedy": "remove the number; only the recipient's START opts back in",
+                "remedy": "remove the number",
             }
         ],
     }
