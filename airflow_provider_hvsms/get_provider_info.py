@@ -21,7 +21,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks")],
-        "operators": [_modules("operators")],
+        "operators": [_modules("operators", "hvsms", "report")],
         "sensors": [_modules("sensors")],
         "triggers": [_modules("triggers")],
         "transfers": [
@@ -44,8 +44,9 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
-def _modules(floor: str) -> dict[str, Any]:
-    return {"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_hvsms.{floor}.hvsms"]}
+def _modules(floor: str, *names: str) -> dict[str, Any]:
+    modules = [f"airflow_provider_hvsms.{floor}.{name}" for name in names or ("hvsms",)]
+    return {"integration-name": _INTEGRATION, "python-modules": modules}
 
 
 def _asset_uris() -> dict[str, Any]:

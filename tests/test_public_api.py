@@ -19,6 +19,7 @@ from airflow_provider_hvsms.operators.hvsms import (
     HvsmsGetStatusesOperator,
     HvsmsListBatchesOperator,
 )
+from airflow_provider_hvsms.operators.report import HvsmsDeliveryReportOperator
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor, HvsmsIntervalBatchesSensor
 from airflow_provider_hvsms.transfers.hvsms_to_object_storage import (
     HvsmsBatchesToObjectStorageOperator,
@@ -48,6 +49,7 @@ TEMPLATE_FIELDS: dict[type[BaseOperator], set[str]] = {
     HvsmsGetStatusesOperator: CONNECTION | WINDOW | STATUSES,
     HvsmsCheckStatusesOperator: CONNECTION | WINDOW | STATUSES | LIMITS,
     HvsmsListBatchesOperator: CONNECTION | WINDOW | BATCHES,
+    HvsmsDeliveryReportOperator: WINDOW | {"sql_conn_id", "table", "path", "group_by"},
     HvsmsMessagesToSqlOperator: CONNECTION | WINDOW | MESSAGES | TABLE,
     HvsmsBatchesToSqlOperator: CONNECTION | WINDOW | BATCHES | TABLE,
     HvsmsStatusesToSqlOperator: CONNECTION | WINDOW | STATUSES | TABLE,
@@ -64,6 +66,7 @@ REQUIRED: dict[type, set[str]] = {
     **{public: {"path"} for public in TEMPLATE_FIELDS if public.__name__.endswith("ToObjectStorageOperator")},
     HvsmsBatchSensor: {"batch_id"},
     HvsmsBatchTrigger: {"batch_ids"},
+    HvsmsDeliveryReportOperator: {"sql_conn_id", "table", "path"},
 }
 PUBLIC: list[type] = [*TEMPLATE_FIELDS, HvsmsBatchTrigger, HvsmsBatchCompletedEventTrigger, HvsmsHook]
 

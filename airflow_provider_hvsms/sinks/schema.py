@@ -21,9 +21,6 @@ from airflow_provider_hvsms.sinks.protected_json import protected_json
 Holds = Literal["numbers", "text", "json"]
 """What a column holds of people: phone numbers, several joined by commas; a text; or JSON that may hold either."""
 
-Holds = Literal["numbers", "text", "json"]
-"""What a column holds of people: phone numbers, several joined by commas; a text; or JSON that may hold either."""
-
 RecordT = TypeVar("RecordT")
 Row = tuple[Any, ...]
 

@@ -61,7 +61,8 @@ def latest_result(task_id: str) -> Any:
             [task_id],
         ).fetchone()
     decoded = json.loads(value)
-    return json.loads(decoded) if isinstance(decoded, str) else decoded
+    # Airflow 3 keeps JSON as a text in JSON.
+    return json.loads(decoded) if isinstance(decoded, str) and decoded.startswith(("{", "[", '"')) else decoded
 
 
 def dag_of(name: str) -> DAG:

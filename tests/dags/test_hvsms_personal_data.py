@@ -11,7 +11,7 @@ from airflow_provider_hvsms.sandbox import Sandbox
 from tests.conftest import Warehouse
 from tests.dags.conftest import RunExample
 from tests.support.history import last_day
-from tests.support.personal_data import PersonalData
+from tests.support.leaks import Scan
 
 
 def test_the_tables_can_be_joined_and_hold_no_number(
@@ -22,6 +22,6 @@ def test_the_tables_can_be_joined_and_hold_no_number(
     monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps({**hvsms_connection, "extra": extra}))
     assert run_example("hvsms_personal_data", last_day(sandbox)[1]) == "success"
     left = {table: sqlite_warehouse.query(f"SELECT * FROM {table}") for table in sqlite_warehouse.tables()}
-    assert PersonalData(sandbox).found_in(str(left)) == set()
+    assert Scan.of(sandbox).found_in(str(left)) == set()
     opted_out = "SELECT count(*) FROM hashed_messages m JOIN hashed_opt_outs o ON o.to_number = m.to_number"
     assert sqlite_warehouse.query(opted_out)[0][0] > 0

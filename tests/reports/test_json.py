@@ -62,7 +62,7 @@ def test_json_has_the_documented_shape() -> None:
                 "count": 1,
                 "kind": "opted_out",
                 "meaning": "recipient opted out",
-                "remedy": "remove the number; only the recipient's START opts back in",
+                "remedy": "remove the number",
             }
         ],
     }

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__name__}.dag", f"{__name__}.merge", f"{__name__}.values")
+pytest.register_assert_rewrite(f"{__name__}.dag", f"{__name__}.merge", f"{__name__}.reports", f"{__name__}.values")

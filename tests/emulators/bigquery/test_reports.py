@@ -1,0 +1,7 @@
+"""A report's numbers, read from BigQuery."""
+
+from tests.emulators.warehouses.reports import ReportTests
+
+
+class TestBigQueryReports(ReportTests):
+    pass

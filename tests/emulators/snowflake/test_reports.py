@@ -1,0 +1,7 @@
+"""A report's numbers, read from Snowflake."""
+
+from tests.emulators.warehouses.reports import ReportTests
+
+
+class TestSnowflakeReports(ReportTests):
+    pass
