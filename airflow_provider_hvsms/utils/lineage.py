@@ -94,10 +94,11 @@ def name_folder(path: ObjectStoragePath) -> DatasetName:
     if path.protocol in ("", "file", "local"):
         return DatasetName("file", path.path)
     scheme = _SCHEMES.get(path.protocol, path.protocol)
-    name = path.key.strip("/") or "/"
+    # Before Airflow 3.3, `path.bucket` holds the connection too.
+    bucket, _, key = path.path.strip("/").partition("/")
     if scheme == "abfs" and (account := getattr(path.fs, "account_name", None)):
-        return DatasetName(f"abfss://{path.bucket}@{account}.dfs.core.windows.net", name)
-    return DatasetName(f"{scheme}://{path.bucket}", name)
+        return DatasetName(f"abfss://{bucket}@{account}.dfs.core.windows.net", key or "/")
+    return DatasetName(f"{scheme}://{bucket}", key or "/")
 
 
 def input_dataset(name: DatasetName, *, columns: Sequence[Column] = (), rows: int | None = None) -> InputDataset:
@@ -108,7 +109,7 @@ def input_dataset(name: DatasetName, *, columns: Sequence[Column] = (), rows: in
     from airflow.providers.common.compat.openlineage.facet import InputDataset
 
     statistics: dict[str, Any] = {}
-    # Clients of OpenLineage before 2025 do not have it.
+    # Older clients of OpenLineage do not have it.
     if rows is not None and importlib.util.find_spec(_INPUT_STATISTICS):
         facet = importlib.import_module(_INPUT_STATISTICS).InputStatisticsInputDatasetFacet
         statistics["inputStatistics"] = facet(rowCount=rows)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
 from airflow.providers.openlineage.sqlparser import DatabaseInfo
 
+from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from airflow_provider_hvsms.utils.lineage import (
     DatasetName,
     input_dataset,
@@ -21,6 +24,13 @@ from airflow_provider_hvsms.utils.lineage import (
     output_dataset,
 )
 from tests.support.history import last_day, stored_between
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A store whose history has ended for a process of another time, too."""
+    with Sandbox(Settings(messages=200, days=2, end=datetime(2025, 11, 3, tzinfo=UTC), light=10_000)) as sandbox:
+        yield sandbox
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
@@ -138,7 +148,7 @@ print("imported:", [name for name in sys.modules if "openlineage" in name and na
 
 
 def test_without_openlineage_loads_run_and_nothing_of_it_is_imported(
-    sandbox: Any, hvsms_connection: dict[str, Any], tmp_path: Path
+    sandbox: Sandbox, hvsms_connection: dict[str, Any], tmp_path: Path
 ) -> None:
     start, end = last_day(sandbox)
     command = [sys.executable, "-c", _BLOCKED, f"file://{tmp_path}/lake", start.isoformat(), end.isoformat()]

