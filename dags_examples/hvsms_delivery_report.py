@@ -41,7 +41,7 @@ with DAG(
     )
 
     @task
-    def summarise(result: dict[str, Any]) -> str:
+    def summarise(result: Any) -> str:
         rate = result["delivery_rate"]
         delivered = "nothing was decided yet" if rate is None else f"{rate:.1%} were delivered"
         return f"Of {result['messages']:,} messages {delivered}, for ${result['cost']:,.2f}. Report: {result['path']}"

@@ -164,7 +164,7 @@ def test_future_part_of_the_window_is_left_out(
     sandbox: Sandbox, sqlite_warehouse: Warehouse, context: Any, tmp_path: Path
 ) -> None:
     HvsmsMessagesToSqlOperator(task_id="load", sql_conn_id="warehouse", table="messages").execute(context)
-    later = {**context, "data_interval_end": context["data_interval_end"] + timedelta(days=30)}
+    later: Any = {**context, "data_interval_end": context["data_interval_end"] + timedelta(days=30)}
     report(tmp_path / "reports").execute(later)
     numbers = json.loads((tmp_path / "reports" / NAMES[1]).read_bytes())
     assert len(numbers["days"]) <= 3
