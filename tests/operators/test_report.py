@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOper
 from tests.conftest import Warehouse
 from tests.sinks.sql.loading import rows, table
 from tests.support.history import DAY, last_day, stored_between
-from tests.support.messages import NOON, message
+from tests.support.messages import message
 
 NAMES = ["delivery_report.html", "delivery_report.json"]
+NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
+"""In the past, whatever time the tests take for now."""
 WINDOW = {"date_from": NOON - DAY, "date_to": NOON + DAY}
 
 
@@ -39,7 +41,7 @@ def files_in(folder: Path) -> list[str]:
 @pytest.fixture
 def loaded(sqlite_warehouse: Warehouse) -> Warehouse:
     """A table of one message."""
-    table().load([rows(message(1, batch_id="7"))])
+    table().load([rows(message(1, batch_id="7", creation_time=NOON))])
     return sqlite_warehouse
 
 
@@ -89,7 +91,7 @@ def test_path_that_ends_in_html_is_the_page(loaded: Warehouse, tmp_path: Path) -
 
 def test_report_replaces_an_earlier_one(loaded: Warehouse, tmp_path: Path) -> None:
     report(tmp_path, **WINDOW).execute({})
-    table().load([rows(message(2))])
+    table().load([rows(message(2, creation_time=NOON))])
     report(tmp_path, **WINDOW).execute({})
     assert json.loads((tmp_path / NAMES[1]).read_bytes())["outbound"]["count"] == 2
 
@@ -125,7 +127,7 @@ def test_failed_write_leaves_the_earlier_report(
     folder = tmp_path / "reports"
     report(folder, **WINDOW).execute({})
     before = [(folder / name).read_bytes() for name in NAMES]
-    table().load([rows(message(2))])
+    table().load([rows(message(2, creation_time=NOON))])
     uploads: list[str] = []
 
     def fail_second(self: Any, source: str, target: str, **options: Any) -> None:

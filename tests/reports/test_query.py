@@ -154,6 +154,17 @@ def test_messages_without_numbers_are_one_sender(database: Warehouse) -> None:
     assert (sender.name, sender.outbound.total.count) == ("not kept", 2)
 
 
+def test_hashed_senders_are_told_apart_by_their_beginning(database: Warehouse) -> None:
+    ours, other = "0123456789abcdef" * 4, "f" * 64
+    load(
+        message(1, from_number=ours),
+        message(2, from_number=ours),
+        message(3, from_number=other),
+        message(4, direction="Inbound", from_number="e" * 64, to=(ours,)),
+    )
+    assert [(sender.name, sender.inbound) for sender in read().senders] == [("01234567…", 1), ("ffffffff…", 0)]
+
+
 def test_only_what_is_asked_for_is_grouped(database: Warehouse) -> None:
     load(message(1, batch_id="7"))
     numbers = read(group_by=())

@@ -8,6 +8,8 @@ import pytest
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_hvsms.api.errors import UnsuitableDatabase
+from airflow_provider_hvsms.sinks.schema import MESSAGES
+from airflow_provider_hvsms.sinks.sql.reader import open_table_reader
 from tests.sinks.sql.loading import Table, unreadable
 
 REDSHIFT = r'S3ToRedshiftOperator\(method="UPSERT"\).*hvsms_redshift.py'
@@ -47,3 +49,12 @@ def test_hook_of_the_provider_is_refused(module: str, name: str, advice: str) ->
     hooks = pytest.importorskip(module, reason="the provider is not installed")
     with pytest.raises(UnsuitableDatabase, match=f"A {name} cannot be loaded directly.*{advice}"):
         Table(getattr(hooks, name)()).load(unreadable())
+
+
+def test_warehouse_that_is_loaded_from_files_is_not_read_either() -> None:
+    hook = type("RedshiftSQLHook", (UnconnectedHook,), {})
+    with (
+        pytest.raises(UnsuitableDatabase, match="A RedshiftSQLHook cannot be read. Nothing was read. Copy the table"),
+        open_table_reader(hook(), "messages", MESSAGES, ["id"]),
+    ):
+        raise AssertionError("nothing may be read")
