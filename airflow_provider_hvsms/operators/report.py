@@ -27,10 +27,18 @@ from airflow_provider_hvsms.utils.arguments import keep, rendered, takes
 from airflow_provider_hvsms.utils.connections import as_sql_hook, get_hook, get_path
 from airflow_provider_hvsms.utils.data_interval import WindowArguments, up_to_now
 from airflow_provider_hvsms.utils.failures import fail_without_retry
+from airflow_provider_hvsms.utils.lineage import (
+    input_dataset,
+    name_folder,
+    name_table,
+    operator_lineage,
+    output_dataset,
+)
 from airflow_provider_hvsms.utils.values import as_list, is_known
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_hvsms.api.window import Window
     from airflow_provider_hvsms.reports.numbers import ReportNumbers
@@ -143,6 +151,12 @@ class HvsmsDeliveryReportOperator(BaseOperator):
             files.write(page=render_page(numbers), json=as_json(numbers))
         self.log.info("The report was written to %s.", files.page.path)
         return {"path": str(files.page), "json": str(files.json), **_key_numbers(numbers)}
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """Describe the report to OpenLineage: the table that it was read from, and the page."""
+        arguments = rendered(ReportArguments, self)
+        table, page = name_table(arguments.sql_conn_id, arguments.table), name_folder(arguments.files().page)
+        return operator_lineage([input_dataset(table)], [output_dataset(page)])
 
     def _read(self, arguments: ReportArguments, window: Window) -> ReportNumbers:
         groupings = arguments.groupings()

@@ -170,3 +170,13 @@ def test_future_part_of_the_window_is_left_out(
     report(tmp_path / "reports").execute(later)
     numbers = json.loads((tmp_path / "reports" / NAMES[1]).read_bytes())
     assert len(numbers["days"]) <= 3
+
+
+def test_openlineage_learns_of_the_table_and_the_page(loaded: Warehouse, tmp_path: Path) -> None:
+    task = report(tmp_path / "reports", **WINDOW)
+    context: Any = {}
+    task.execute(context)
+    lineage = task.get_openlineage_facets_on_complete(None)
+    [table_read], [page] = lineage.inputs, lineage.outputs
+    assert (table_read.namespace.partition(":")[0], table_read.name.rpartition(".")[2]) == ("sqlite", "messages")
+    assert (page.namespace, page.name) == ("file", f"{tmp_path}/reports/delivery_report.html")
