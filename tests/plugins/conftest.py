@@ -22,7 +22,7 @@ DAGS = Path(__file__).parents[1] / "end_to_end" / "report_dags.py"
 AIRFLOW_HAS_THE_TAB = bool(HvsmsPlugin.external_views)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The module with the DAGs of the end-to-end tests, in a folder of DAGs that Airflow knows; reports lie beside."""
     from airflow import settings
