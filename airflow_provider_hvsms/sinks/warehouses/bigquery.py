@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import IO, Any
 
 from airflow_provider_hvsms.api.errors import CommitUnknown, InvalidSettings, LoadFailed, LoadRefused, TableMismatch
@@ -116,11 +117,10 @@ class BigQuery(Warehouse):
     def sample(self, table: str, columns: Sequence[str], count: int, *, not_null: bool) -> Sequence[Sequence[Any]]:
         """Read by the API for table data, which costs nothing; rows with values are found by a query."""
         if not_null:
-            statement = sample_statement(self._name(table).sql, columns, count, sql.SYNTAX, not_null=True)
-            return self._run(statement, f"hvsms_sample_{uuid.uuid4().hex}")
+            return self.select(sample_statement(self.table_in_sql(table), columns, count, sql.SYNTAX, not_null=True))
         fields = [self._bigquery.SchemaField(name, "STRING") for name in columns]
-        found = self._client.list_rows(str(self._name(table)), selected_fields=fields, max_results=count)
-        return [row.values() for row in found]
+        found = self._client.list_rows(self.full_name(table), selected_fields=fields, max_results=count)
+        return [tuple(row.values()) for row in found]
 
     def check_readable(self, table: str) -> None:
         self.check(table)
@@ -143,7 +143,7 @@ class BigQuery(Warehouse):
 
     def add_columns(self, table: str, columns: Sequence[Column]) -> None:
         added = ", ".join(map(sql.added_column, columns))
-        self._run(f"ALTER TABLE {self._name(table).sql} {added}", f"hvsms_alter_{uuid.uuid4().hex}")
+        self._run(f"ALTER TABLE {self.table_in_sql(table)} {added}", f"hvsms_alter_{uuid.uuid4().hex}")
 
     def create_stage(self, table: str, columns: Sequence[Column]) -> str:
         target = self._name(table)
@@ -172,13 +172,10 @@ class BigQuery(Warehouse):
         )
         job_id = f"{_own_name(stage)}_part_{self._part_count:05d}"
         self._part_count += 1
-        job = self._start(
-            job_id,
-            lambda: self._client.load_table_from_file(
-                part, stage, job_config=config, job_id=job_id, location=self._location
-            ),
-        )
-        job.result()
+        place = {"job_id": job_id, "location": self._location}
+        self._start(
+            job_id, partial(self._client.load_table_from_file, part, stage, job_config=config, **place)
+        ).result()
 
     def keep_alive(self) -> None:
         now = datetime.now(UTC)
@@ -239,10 +236,8 @@ class BigQuery(Warehouse):
 
     def _run(self, statement: str, job_id: str) -> list[Any]:
         """Run a query job. The client must not start it a second time, as another job."""
-        job = self._start(
-            job_id,
-            lambda: self._client.query(statement, job_id=job_id, location=self._location, job_retry=None),
-        )
+        start = partial(self._client.query, statement, job_id=job_id, location=self._location, job_retry=None)
+        job = self._start(job_id, start)
         try:
             return list(job.result(job_retry=None))
         except self._errors.all:
@@ -264,14 +259,14 @@ class BigQuery(Warehouse):
         partitioning = found and found.time_partitioning
         return sql.MergePlan(
             merge=merge,
-            target=self._name(merge.table).sql,
+            target=self.table_in_sql(merge.table),
             stage=f"`{merge.stage}`",
             pruned_by=column if partitioning and partitioning.field == column else None,
         )
 
     def _find(self, table: str) -> Any:
         try:
-            return self._client.get_table(str(self._name(table)))
+            return self._client.get_table(self.full_name(table))
         except self._errors.not_found:
             return None
 
