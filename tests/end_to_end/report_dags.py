@@ -1,13 +1,29 @@
-"""DAGs that write delivery reports, without a database to read: the tests copy this file into the folder of DAGs."""
+"""DAGs that write delivery reports, most of them without a database to read: the tests copy this file.
+
+The last one writes a report of a table, with the package's own operator.
+"""
 
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator, ObjectStoragePath
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    AirflowFailException,
+    BaseHook,
+    BaseOperator,
+    ObjectStoragePath,
+    task,
+)
 
+from airflow_provider_hvsms.api.records import Message
+from airflow_provider_hvsms.operators import report
 from airflow_provider_hvsms.operators.report_link import REPORT_LINKS
+from airflow_provider_hvsms.sinks.schema import MESSAGES
+from airflow_provider_hvsms.sinks.sql.sink import open_table
 
 FOLDER = os.environ.get("REPORT_FOLDER", "file:///tmp")
 PAGE = """<!DOCTYPE html>
@@ -65,3 +81,37 @@ with DAG("report_on_s3", schedule=None) as report_on_s3:
     HvsmsDeliveryReportOperator(task_id="report", path="s3://aws@reports/one.html", title="A report on S3")
 
 ALL = (one_report, several_reports, failed_report, no_report, report_on_s3)
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+with DAG("report_of_a_table", schedule=None) as report_of_a_table:
+
+    @task
+    def fill() -> None:
+        messages = [
+            Message(
+                id=str(number),
+                creation_time=START + timedelta(hours=number),
+                direction="Outbound",
+                from_number=f"+1650555010{number % 3}",
+                to=("+14155550100",),
+                message_status="DeliveryFailed" if number % 9 == 0 else "Delivered",
+                error_code="SMS-CAR-413" if number % 9 == 0 else None,
+                segment_count=1,
+                cost=Decimal("0.007"),
+                batch_id=f"batch-{number // 24}",
+            )
+            for number in range(7 * 24)
+        ]
+        with open_table(BaseHook.get_hook("warehouse"), "messages", MESSAGES) as sink:
+            sink.add(MESSAGES.rows(messages, START), [])
+            sink.finish({})
+
+    fill() >> report.HvsmsDeliveryReportOperator(
+        task_id="report",
+        sql_conn_id="warehouse",
+        table="messages",
+        path=f"{FOLDER}/table",
+        date_from=START,
+        date_to=START + timedelta(days=7),
+    )

@@ -57,9 +57,12 @@ def s3_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def airflow_connections(s3_url: str) -> dict[str, Any]:
+def airflow_connections(s3_url: str, airflow_home: Path) -> dict[str, Any]:
     extra = {"endpoint_url": s3_url, "region_name": "us-east-1"}
-    return {"aws": {"conn_type": "aws", "login": KEY_ID, "password": KEY, "extra": extra}}
+    return {
+        "aws": {"conn_type": "aws", "login": KEY_ID, "password": KEY, "extra": extra},
+        "warehouse": {"conn_type": "sqlite", "host": str(airflow_home / "warehouse.sqlite")},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +118,12 @@ def report_url(airflow: RunningAirflow, dag_id: str, run_id: str) -> str:
 def test_the_tab_of_a_run_shows_the_report_that_the_run_wrote(pages: ReportPages, run: Run) -> None:
     pages.open_tab("one_report", run("one_report"))
     assert pages.text_of("#title") == "One report"
+
+
+def test_the_tab_shows_the_report_of_a_loaded_table(pages: ReportPages, run: Run) -> None:
+    pages.open_tab("report_of_a_table", run("report_of_a_table"))
+    assert pages.text_of("h1") == "Delivery report"
+    assert "SMS-CAR-413" in pages.text_of("main")
 
 
 def test_a_script_in_a_report_does_not_run(pages: ReportPages, run: Run) -> None:
