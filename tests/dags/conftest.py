@@ -28,10 +28,16 @@ def run_example(airflow_database: None) -> RunExample:
     # As `airflow dags test` does first; on Airflow 2 this brings the tables of users, which runs refer to.
     importlib.import_module("airflow.cli.cli_parser")
 
-    def run(name: str, end: datetime, conf: dict[str, Any] | None = None) -> str:
+    def run(
+        name: str,
+        end: datetime,
+        conf: dict[str, Any] | None = None,
+        prepare: Callable[[Any], None] = lambda task: None,
+    ) -> str:
         dag = dag_of(name)
         for task in dag.tasks:
             task.retries = 0  # a failure fails the test at once
+            prepare(task)
         # The same argument, renamed in Airflow 3.
         moment = "logical_date" if "logical_date" in inspect.signature(DAG.test).parameters else "execution_date"
         arguments: dict[str, Any] = {moment: end, "run_conf": conf}

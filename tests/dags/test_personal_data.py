@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
-from tests.support.leaks import Leak, Scan
+from tests.support.leaks import Leak, Scan, without_requests_to_mask
 
 ROOT = Path(__file__).parents[2]
 HASH_KEY = "the-hash-key-of-the-scan"
@@ -71,14 +71,9 @@ def left_behind(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> P
             subprocess.run(
                 [sys.executable, *command], cwd=folder, env=environment, stdout=output, stderr=output, check=True
             )
-    _remove_requests_to_mask(folder / "output.log")
+    log = folder / "output.log"
+    log.write_text(without_requests_to_mask(log.read_text()))
     return folder
-
-
-def _remove_requests_to_mask(output: Path) -> None:
-    """Remove the lines in which Airflow's own `dag.test` shows at DEBUG what it is asked to mask; a worker does not."""
-    lines = output.read_text().splitlines(keepends=True)
-    output.write_text("".join(line for line in lines if "MaskSecret(" not in line))
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in NEEDING_WAREHOUSES])
