@@ -78,5 +78,5 @@ def _contents(path: Path) -> Iterator[bytes]:
 
 
 def without_requests_to_mask(output: str) -> str:
-    """Leave out the lines in which Airflow's own `dag.test` shows at DEBUG what it is asked to mask, unlike a worker."""
+    """Leave out what Airflow's own `dag.test`, unlike a worker, shows at DEBUG of what it is asked to mask."""
     return "".join(line for line in output.splitlines(keepends=True) if "MaskSecret(" not in line)
