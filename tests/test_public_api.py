@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import re
 import textwrap
 from collections.abc import Iterator
@@ -12,7 +10,6 @@ from collections.abc import Iterator
 import pytest
 from airflow.providers.common.compat.sdk import BaseOperator
 
-import airflow_provider_hvsms
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.operators.hvsms import (
     HvsmsCheckStatusesOperator,
@@ -34,6 +31,7 @@ from airflow_provider_hvsms.transfers.hvsms_to_sql import (
     HvsmsStatusesToSqlOperator,
 )
 from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchCompletedEventTrigger, HvsmsBatchTrigger
+from tests.support.modules import own_modules
 
 CONNECTION = {"hvsms_conn_id"}
 WINDOW = {"date_from", "date_to"}
@@ -83,11 +81,10 @@ def documented_in(docstring: str | None) -> list[str]:
 
 def own_classes() -> Iterator[type]:
     """Every class that is defined in the package."""
-    for module_info in pkgutil.walk_packages(airflow_provider_hvsms.__path__, "airflow_provider_hvsms."):
-        if not module_info.name.endswith("__main__"):
-            for _, found in inspect.getmembers(importlib.import_module(module_info.name), inspect.isclass):
-                if found.__module__ == module_info.name:
-                    yield found
+    for module in own_modules():
+        for _, found in inspect.getmembers(module, inspect.isclass):
+            if found.__module__ == module.__name__:
+                yield found
 
 
 @pytest.mark.parametrize("public", PUBLIC)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
-import pkgutil
 import re
 import textwrap
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ import pytest
 import requests
 from airflow.providers.common.compat import sdk
 
-import airflow_provider_hvsms
 from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant
 from airflow_provider_hvsms.api.client import connect
 from airflow_provider_hvsms.api.filters import MessageFilter
@@ -28,6 +26,7 @@ from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.sinks.schema import MESSAGES
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
+from tests.support.modules import own_modules
 
 SERVER = "https://platform.ringcentral.com"
 FOLDER = re.compile(r'"s3://aws@lake/[^"{]*"')
@@ -43,13 +42,11 @@ class Example:
 
 
 def examples() -> Iterator[Example]:
-    for found in pkgutil.walk_packages(airflow_provider_hvsms.__path__, "airflow_provider_hvsms."):
-        if not found.name.endswith("__main__"):
-            module = importlib.import_module(found.name)
-            for name, documented in _documented(module):
-                for code in re.findall(r"::\n\n((?: {4}.*\n|\n)+)", f"{inspect.getdoc(documented)}\n"):
-                    if COROUTINE not in code:
-                        yield Example(name, textwrap.dedent(code), module)
+    for module in own_modules():
+        for name, documented in _documented(module):
+            for code in re.findall(r"::\n\n((?: {4}.*\n|\n)+)", f"{inspect.getdoc(documented)}\n"):
+                if COROUTINE not in code:
+                    yield Example(name, textwrap.dedent(code), module)
 
 
 def _documented(module: Any) -> Iterator[tuple[str, Any]]:

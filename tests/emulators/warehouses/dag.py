@@ -74,7 +74,6 @@ class DagTests:
         sandbox.store.add_raw_message(odd, created=end - timedelta(hours=1))
         assert run_example(self.dag, end, prepare=protect) == "success"
         tables = {table: warehouse.query(f"SELECT * FROM sms.{table}") for table in warehouse.tables()}
-        assert len(tables) >= 3
-        assert all(tables.values())
+        assert sum(map(bool, tables.values())) >= 3  # messages, batches and rejects
         left = f"{tables} {latest_result('load_messages')} {without_requests_to_mask(task_log())}"
         assert Scan.of(sandbox, HASH_KEY, "a text of an odd record").found_in(left) == set()
