@@ -21,7 +21,7 @@ from airflow_provider_hvsms.transfers.hvsms_to_sql import (
 with DAG(
     dag_id="hvsms_personal_data",
     schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
-    start_date=pendulum.datetime(2026, 11, 1, tz="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={
         "retries": 3,
