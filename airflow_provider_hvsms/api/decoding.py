@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Generic
@@ -21,13 +20,11 @@ from airflow_provider_hvsms.api.records import (
     StatusTotal,
     StatusTotals,
 )
+from airflow_provider_hvsms.api.redaction import is_id
 from airflow_provider_hvsms.api.unknown_fields import UNREADABLE, declarable, keep_unknown, names_of, strict_type
 
 # The names of 2020, which the single read may still use (RingCentral: Message Store guide, samples).
 _OLDER_NAMES = {"createdAt": "creationTime", "lastUpdatedAt": "lastModifiedTime"}
-
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What is no id is not named: it may be a number or a text that is in the wrong place."""
 
 DecodePage = Callable[[bytes], Page[RecordT]]
 
@@ -229,7 +226,7 @@ def _problem(record_type: type[Record], raw: msgspec.Raw | bytes, error: Excepti
     noun = record_type.noun
     name = (
         f"{noun} {record_id}"
-        if isinstance(record_id, str | int) and _ID.fullmatch(str(record_id))
+        if isinstance(record_id, str | int) and is_id(str(record_id))
         else f"one {noun} without a usable id"
     )
     return f"{name} cannot be read: {error}"

@@ -5,7 +5,9 @@ A code says in its prefix who reports it, and its number follows HTTP (RingCentr
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 ErrorKind = Literal[
@@ -37,6 +39,20 @@ class ErrorCode(NamedTuple):
     meaning: str
     kind: ErrorKind
     remedy: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CodeCount:
+    """How many messages have an error code."""
+
+    code: ErrorCode
+    count: int
+
+
+def by_frequency(counts: Mapping[str, int]) -> list[CodeCount]:
+    """Counted error codes in words, the most frequent first; those that no message has are left out."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [CodeCount(code=explain(code), count=count) for code, count in ordered if count > 0]
 
 
 def explain(code: str) -> ErrorCode:

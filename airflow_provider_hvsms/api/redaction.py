@@ -8,6 +8,14 @@ import re
 _PHONE_NUMBER = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
 
 
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def is_id(text: str) -> bool:
+    """Whether a text has the form of an id. What has not may be a number or a text in the wrong place."""
+    return _ID.fullmatch(text) is not None
+
+
 def redact(text: str) -> str:
     """The text with everything that could be a phone number replaced by `***`."""
     return _PHONE_NUMBER.sub("***", text)

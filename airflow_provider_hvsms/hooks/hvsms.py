@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_hvsms.api.errors import HvsmsError, InvalidRequest
 from airflow_provider_hvsms.api.filters import (
@@ -29,6 +29,7 @@ from airflow_provider_hvsms.hooks.client_settings import ClientSettings, read_ha
 from airflow_provider_hvsms.hooks.token_store import VariableTokenStore, is_in_task
 from airflow_provider_hvsms.utils.data_interval import as_utc_datetime
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
+from airflow_provider_hvsms.utils.log_masking import mask
 
 if TYPE_CHECKING:
     from airflow_provider_hvsms.api.client import MessageStoreClient
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 _MIN_KEY_LENGTH = 16
 """Characters of a `hash_key` that draws no warning."""
-
-# Airflow refuses to mask a shorter value, and logs a warning each time.
-_MIN_MASKED_LENGTH = 5
 
 
 class HvsmsHook(BaseHook):
@@ -99,8 +97,7 @@ class HvsmsHook(BaseHook):
         with explain_missing_connection(self.hvsms_conn_id):
             connection = self.get_connection(self.hvsms_conn_id)
         key = read_hash_key(connection, self.hvsms_conn_id)
-        if len(key) >= _MIN_MASKED_LENGTH:
-            mask_secret(key)
+        mask(key)
         if 0 < len(key) < _MIN_KEY_LENGTH:
             self.log.warning(
                 "Connection %r: hash_key in the extra has fewer than %d characters, so that who has the hashes may "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from airflow_provider_hvsms.api.error_codes import CodeCount
 from airflow_provider_hvsms.reports import formatting
-from airflow_provider_hvsms.reports.numbers import CodeCount, Outcomes, ReportNumbers
+from airflow_provider_hvsms.reports.numbers import Outcomes, ReportNumbers
 
 NOTABLE_DROP = 0.03
 """How far a day's delivery rate is below the window's before the text names the day."""

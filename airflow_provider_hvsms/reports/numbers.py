@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
-from airflow_provider_hvsms.api.error_codes import ErrorCode
+from airflow_provider_hvsms.api.error_codes import CodeCount
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,14 +89,6 @@ class Group:
     name: str
     outbound: Outcomes
     inbound: int = 0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CodeCount:
-    """How many outbound messages have an error code."""
-
-    code: ErrorCode
-    count: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,11 @@ from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
-from airflow_provider_hvsms.api.error_codes import explain
+from airflow_provider_hvsms.api.error_codes import CodeCount, by_frequency
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.reports.group_query import GroupQuery
 from airflow_provider_hvsms.reports.masking import mask_numbers
-from airflow_provider_hvsms.reports.numbers import CodeCount, Day, Group, Outcomes, ReportNumbers, sum_outcomes
+from airflow_provider_hvsms.reports.numbers import Day, Group, Outcomes, ReportNumbers, sum_outcomes
 from airflow_provider_hvsms.reports.total import INBOUND, Total, as_date, as_total, sum_of
 from airflow_provider_hvsms.sinks.table_reader import TableReader
 
@@ -107,13 +107,12 @@ def _count_inbound(totals: Iterable[Total]) -> int:
     return sum(total.tally.count for total in totals if total.direction == INBOUND)
 
 
-def _count_codes(outbound: Iterable[Total]) -> Iterable[CodeCount]:
+def _count_codes(outbound: Iterable[Total]) -> list[CodeCount]:
     counts: Counter[str] = Counter()
     for total in outbound:
         if total.code:
             counts[total.code] += total.tally.count
-    for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        yield CodeCount(code=explain(code), count=count)
+    return by_frequency(counts)
 
 
 def _read_senders(groups: GroupQuery) -> tuple[tuple[Group, ...], int]:

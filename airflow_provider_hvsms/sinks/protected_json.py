@@ -14,14 +14,13 @@ from typing import Any
 import msgspec
 
 from airflow_provider_hvsms.api.records import Reject
-from airflow_provider_hvsms.api.redaction import redact
+from airflow_provider_hvsms.api.redaction import is_id, redact
 from airflow_provider_hvsms.sinks.personal_data import Protection
 
 _MAX_COUNT = 10_000_000
 """An integer from here on could be a phone number."""
 
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TIME = re.compile(r"\d{4,5}-\d\d?-\d\d?([T ][\d:.,]{1,18})?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _WORD = re.compile(r"[A-Za-z]{1,40}(-[A-Za-z]{1,10}){0,3}(-\d{1,4})?", re.ASCII)
 _DECIMAL = re.compile(r"-?\d{1,6}(\.\d{1,6})?", re.ASCII)
@@ -73,7 +72,7 @@ def _of_form(form: re.Pattern[str]) -> Callable[[str | float], str | float | Non
 
 def _record_id(value: str | float) -> str | float | None:
     if isinstance(value, str):
-        return value if _ID.fullmatch(value) else None
+        return value if is_id(value) else None
     return value if isinstance(value, int) and abs(value) < 2**63 else None
 
 

@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
+from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.utils.log_masking import mask
 from airflow_provider_hvsms.utils.values import as_list, is_known
-
-# Airflow refuses to mask a shorter value, and logs a warning each time.
-_MIN_MASKED_LENGTH = 5
 
 _PARAMETERS = re.compile(r"^:param (\w+):.*(?:\n[ \t]+.*)*", re.MULTILINE)
 
@@ -97,8 +95,8 @@ class PersonalArgument:
         setattr(instance, self._attribute, _Hidden(value))
         numbers = as_list(value) if is_known(value) else ()
         for number in numbers if isinstance(numbers, list | tuple) else ():
-            if isinstance(number, str) and len(number) >= _MIN_MASKED_LENGTH:
-                mask_secret(number)
+            if isinstance(number, str):
+                mask(number)
 
 
 class _Hidden:

@@ -78,7 +78,7 @@ class StatusCheck:
         failures = [
             counted
             for counted in count_errors(self.totals.delivery_failed, self.totals.sending_failed)
-            if counted.error.kind != "unknown"
+            if counted.code.kind != "unknown"
         ]
         return (
             f"{outcomes.failed:,} of the {outcomes.decided:,} that were delivered or failed have failed "

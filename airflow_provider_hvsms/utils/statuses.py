@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_hvsms.api.error_codes import ErrorCode, explain
+from airflow_provider_hvsms.api.error_codes import CodeCount, by_frequency
 from airflow_provider_hvsms.api.records import StatusTotal, StatusTotals
 
 _MAX_CODES = 3
 """Error codes in a sentence: the others are added up."""
 
 
-@dataclasses.dataclass(frozen=True)
-class CountedError:
-    """How many messages failed with an error code."""
-
-    error: ErrorCode
-    count: int
-
-    def __str__(self) -> str:
-        remedy = "" if self.error.remedy == "none" else f" ({self.error.remedy})"
-        return f"{self.count:,} {self.error.code} {self.error.meaning}{remedy}"
-
-
-def count_errors(*totals: StatusTotal) -> list[CountedError]:
+def count_errors(*totals: StatusTotal) -> list[CodeCount]:
     """The error codes of the totals, the most frequent first."""
     counts: Counter[str] = Counter()
     for total in totals:
         counts.update(total.error_code_counts)
-    by_frequency = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [CountedError(explain(code), count) for code, count in by_frequency if count > 0]
+    return by_frequency(counts)
 
 
-def errors_in_words(errors: Sequence[CountedError], failed: int) -> str:
+def errors_in_words(errors: Sequence[CodeCount], failed: int) -> str:
     """The leading error codes of so many failed messages, as the end of a sentence; empty if there is nothing to say.
 
     For example `: 500 SMS-CAR-430 blocked as spam by the carrier (check the text against the registered campaign)`.
     """
-    parts = [str(error) for error in errors[:_MAX_CODES]]
+    parts = [_in_words(error) for error in errors[:_MAX_CODES]]
     if others := sum(error.count for error in errors[_MAX_CODES:]):
         parts.append(f"{others:,} with other codes")
     without_code = failed - sum(error.count for error in errors)
@@ -73,6 +59,11 @@ def _as_counts(total: StatusTotal) -> dict[str, Any]:
     }
 
 
-def _as_values(counted: CountedError) -> dict[str, Any]:
-    code, meaning, kind, remedy = counted.error
+def _as_values(counted: CodeCount) -> dict[str, Any]:
+    code, meaning, kind, remedy = counted.code
     return {"code": code, "count": counted.count, "kind": kind, "meaning": meaning, "remedy": remedy}
+
+
+def _in_words(counted: CodeCount) -> str:
+    remedy = "" if counted.code.remedy == "none" else f" ({counted.code.remedy})"
+    return f"{counted.count:,} {counted.code.code} {counted.code.meaning}{remedy}"

@@ -15,10 +15,13 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_hvsms.plugins.hvsms import HvsmsPlugin
 from tests.dags.conftest import dag_of
 
 STATES = Path("states.txt")
 """How each run ended."""
+PAGES = Path("pages")
+"""What the tab *Delivery report* of each run shows."""
 
 
 def main(end: str, *names: str) -> None:
@@ -32,8 +35,18 @@ def main(end: str, *names: str) -> None:
             protect(task)
         moment = "logical_date" if "logical_date" in inspect.signature(DAG.test).parameters else "execution_date"
         arguments: dict[str, Any] = {moment: datetime.fromisoformat(end), "run_conf": {"batch_id": "campaign"}}
+        run = dag.test(**arguments)
         with STATES.open("a") as states:
-            states.write(f"{name} {dag.test(**arguments).state}\n")
+            states.write(f"{name} {run.state}\n")
+        if HvsmsPlugin.external_views:
+            save_page(name, run)
+
+
+def save_page(name: str, run: Any) -> None:
+    """Save what the tab of a run shows."""
+    show_report = importlib.import_module("airflow_provider_hvsms.plugins.report_app").show_report
+    PAGES.mkdir(exist_ok=True)
+    (PAGES / f"{name}.html").write_bytes(show_report(run.dag_id, run.run_id).body)
 
 
 def protect(task: Any) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_hvsms.plugins.hvsms import HvsmsPlugin
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
-from tests.dags.personal_data_run import STATES
+from tests.dags.personal_data_run import PAGES, STATES
 from tests.support.leaks import Leak, Scan, without_requests_to_mask
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,8 @@ def test_every_kind_of_trace_is_there_to_be_scanned(left_behind: Path) -> None:
     for pattern in ("home/airflow.db", "warehouse.sqlite", "lineage.jsonl", "reports/**/*.html", "lakes/**/_SUCCESS"):
         assert list(left_behind.glob(pattern)), pattern
     assert list(left_behind.glob("lakes/**/_rejects.jsonl"))
+    if HvsmsPlugin.external_views:
+        assert "<h1>Delivery report</h1>" in (left_behind / PAGES / "hvsms_delivery_report.html").read_text()
 
 
 def test_nothing_shows_a_number_a_text_or_a_secret(sandbox: Sandbox, left_behind: Path) -> None:

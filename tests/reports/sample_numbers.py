@@ -8,9 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_hvsms.api.error_codes import explain
+from airflow_provider_hvsms.api.error_codes import CodeCount, explain
 from airflow_provider_hvsms.reports.numbers import (
-    CodeCount,
     Day,
     Group,
     Outcomes,

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_hvsms.api.error_codes import explain
+from airflow_provider_hvsms.api.error_codes import CodeCount, explain
 from airflow_provider_hvsms.reports.json import as_json
-from airflow_provider_hvsms.reports.numbers import CodeCount, Day, Group, Outcomes, ReportNumbers, Tally
+from airflow_provider_hvsms.reports.numbers import Day, Group, Outcomes, ReportNumbers, Tally
 
 OUTBOUND = Outcomes(
     delivered=Tally(count=3, cost=Decimal("0.0255"), segments=3),

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_hvsms.api.error_codes import explain
-from airflow_provider_hvsms.reports.numbers import CodeCount, Day, Group, Outcomes, ReportNumbers, Tally
+from airflow_provider_hvsms.api.error_codes import CodeCount, explain
+from airflow_provider_hvsms.reports.numbers import Day, Group, Outcomes, ReportNumbers, Tally
 from airflow_provider_hvsms.reports.page import render_page
 from tests.reports.parsed_page import ParsedPage
 from tests.reports.sample_numbers import START, empty_numbers, groups, outcomes, sample_numbers

@@ -13,7 +13,7 @@ UNSENT = StatusTotal(count=3, error_code_counts={"SMS-RC-413": 2, "SMS-CAR-430":
 
 
 def test_errors_of_all_statuses_are_added_up_with_the_most_frequent_first() -> None:
-    errors = [(counted.error.code, counted.count) for counted in count_errors(FAILED, UNSENT)]
+    errors = [(counted.code.code, counted.count) for counted in count_errors(FAILED, UNSENT)]
     assert errors == [("SMS-CAR-430", 5), ("SMS-CAR-413", 2), ("SMS-RC-413", 2)]
 
 

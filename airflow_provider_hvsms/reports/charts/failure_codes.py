@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_hvsms.api.error_codes import CodeCount
 from airflow_provider_hvsms.reports import formatting
 from airflow_provider_hvsms.reports.charts.axes import bar_style
 from airflow_provider_hvsms.reports.charts.canvas import (
@@ -17,7 +18,6 @@ from airflow_provider_hvsms.reports.charts.canvas import (
     Variant,
     draw_svg,
 )
-from airflow_provider_hvsms.reports.numbers import CodeCount
 
 MAX_BARS = 6
 _LINE = 18

@@ -173,9 +173,8 @@ class BigQuery(Warehouse):
         job_id = f"{_own_name(stage)}_part_{self._part_count:05d}"
         self._part_count += 1
         place = {"job_id": job_id, "location": self._location}
-        self._start(
-            job_id, partial(self._client.load_table_from_file, part, stage, job_config=config, **place)
-        ).result()
+        job = self._start(job_id, partial(self._client.load_table_from_file, part, stage, job_config=config, **place))
+        job.result()
 
     def keep_alive(self) -> None:
         now = datetime.now(UTC)
