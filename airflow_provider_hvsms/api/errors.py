@@ -15,11 +15,13 @@ Every error that it raises on purpose is in this tree::
     │   ├── ValueDoesNotFit
     │   ├── UnsuitableDatabase
     │   ├── LoadRefused
-    │   └── UnusableFolder
+    │   ├── UnusableFolder
+    │   └── SendingRefused
     ├── TransientError
     │   ├── ConnectionUnavailable
     │   ├── TokenStoreUnavailable
     │   ├── ServiceUnavailable
+    │   │   └── ServerUnreachable
     │   ├── UnexpectedResponse
     │   ├── QuotaExceeded
     │   ├── SessionEnded
@@ -28,8 +30,12 @@ Every error that it raises on purpose is in this tree::
     │   ├── LoadFailed
     │   ├── FolderUnavailable
     │   ├── LoadSuperseded
-    │   └── CheckFailed
-    └── CommitUnknown
+    │   ├── CheckFailed
+    │   ├── LedgerUnavailable
+    │   ├── LedgerConflict
+    │   └── BatchesPending
+    ├── CommitUnknown
+    └── OutcomeUnknown
 
 The two branches say whether to repeat a call: a `PermanentError` occurs again until something is changed, a
 `TransientError` may be gone in a minute. Each message says what was asked, what came back and what to do. No message
@@ -37,6 +43,8 @@ contains a credential, a phone number or the text of a message.
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class HvsmsError(Exception):
@@ -95,6 +103,10 @@ class UnusableFolder(PermanentError):
     """The folder cannot be written, listed or cleared until its path or a permission is changed."""
 
 
+class SendingRefused(PermanentError):
+    """Nothing is sent, as something may have been sent already: a person has to decide, or the recipients changed."""
+
+
 class TransientError(HvsmsError):
     """The call may succeed later. The retries inside this package are used up."""
 
@@ -116,6 +128,10 @@ class ServiceUnavailable(TransientError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ServerUnreachable(ServiceUnavailable):
+    """No connection to the server could be opened, so that the request did not leave this machine."""
 
 
 class UnexpectedResponse(TransientError):
@@ -154,9 +170,35 @@ class CheckFailed(TransientError):
     """Messages break a limit of a check. Statuses settle for hours, so a later check may pass."""
 
 
+class LedgerUnavailable(TransientError):
+    """The ledger of a campaign cannot be read or written at the moment."""
+
+
+class LedgerConflict(TransientError):
+    """Another try of the same task changed the ledger of a campaign at the same time."""
+
+
+class BatchesPending(TransientError):
+    """Batches that were sent are not completed within the time allowed."""
+
+
 class CommitUnknown(HvsmsError):
     """A commit failed in a way that leaves open whether the database carried it out.
 
     It is in neither branch, as only the caller knows whether a repetition is safe. A load is idempotent, so it raises
     `LoadFailed` in its place.
     """
+
+
+class OutcomeUnknown(HvsmsError):
+    """A request that changes something was sent, and no answer says whether it was carried out.
+
+    It is in neither branch, as a repetition may send every message a second time: look first. The time to look from is
+    `sent_at`; a batch is found by its sender and size in the list of batches created since then.
+
+    :param sent_at: when the request left this machine; aware, in UTC.
+    """
+
+    def __init__(self, message: str, sent_at: datetime) -> None:
+        super().__init__(message)
+        self.sent_at = sent_at

@@ -24,10 +24,11 @@ from google.auth.credentials import AnonymousCredentials  # noqa: E402
 from google.cloud import bigquery  # noqa: E402
 
 from tests.dags.conftest import run_example  # noqa: E402
+from tests.dags.hashed_run import run_hashed  # noqa: E402
 from tests.emulators.servers import fake_gcs_server, running  # noqa: E402
 from tests.support.ports import free_port  # noqa: E402
 
-__all__ = ["run_example"]  # a fixture
+__all__ = ["run_example", "run_hashed"]  # fixtures
 
 PROJECT = "hvsms"
 
