@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_hvsms.sandbox import Fault
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Client
@@ -61,6 +62,16 @@ def test_an_answer_that_comes_too_late_leaves_a_batch(client: Client) -> None:
     with pytest.raises(TimeoutError):
         client.send_batch(ANA)
     assert client.sandbox.store.sent_counts() == {(ANA, "Hello"): 1}
+
+
+def test_a_slow_request_creates_its_batch_after_the_client_has_gone(client: Client) -> None:
+    client.sandbox.faults.add(Fault.slow(0.4), method="POST")
+    client.connection.close()
+    client.connection.timeout = 0.1
+    with pytest.raises(TimeoutError):
+        client.send_batch(ANA)
+    assert client.sandbox.store.sent_counts() == {}
+    wait_for(lambda: client.sandbox.store.sent_counts() == {(ANA, "Hello"): 1})
 
 
 @pytest.mark.parametrize(

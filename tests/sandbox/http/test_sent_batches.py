@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,15 @@ def test_a_copy_has_the_sender_the_recipients_and_the_texts(client: Client, cloc
     copy = client.sandbox.store.send_copy(batch_id)
     assert (copy.from_number, copy.size, copy.id != batch_id) == (SENDER, 10, True)
     assert client.sandbox.store.sent_counts() == {(to, "Hello"): 2 for to in RECIPIENTS}
+
+
+def test_batches_that_are_sent_at_once_are_all_created(client: Client) -> None:
+    pairs = [(to, "Hello") for to in RECIPIENTS]
+    with ThreadPoolExecutor(8) as threads:
+        batches = list(threads.map(lambda _: client.sandbox.store.send_batch(SENDER, pairs), range(40)))
+    assert len({batch.id for batch in batches}) == 40
+    assert len({message.id for message in client.sandbox.store.sent_messages()}) == 400
+    assert set(client.sandbox.store.sent_counts().values()) == {40}
 
 
 def test_only_sent_batches_count_as_sent(client: Client) -> None:
