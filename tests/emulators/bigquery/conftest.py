@@ -13,9 +13,10 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
 from tests.dags.conftest import run_example
+from tests.dags.hashed_run import run_hashed
 from tests.emulators.bigquery.emulator import Emulator, running
 
-__all__ = ["run_example"]  # a fixture
+__all__ = ["run_example", "run_hashed"]  # fixtures
 
 
 @pytest.fixture(scope="session")

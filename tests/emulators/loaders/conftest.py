@@ -15,9 +15,10 @@ pytest.importorskip("fakesnow", reason=MISSING)
 from moto.server import ThreadedMotoServer  # noqa: E402 - the skips come first
 
 from tests.dags.conftest import run_example  # noqa: E402
+from tests.dags.hashed_run import run_hashed  # noqa: E402
 from tests.emulators.loaders.lake import BUCKET, Lake  # noqa: E402
 
-__all__ = ["run_example"]  # a fixture
+__all__ = ["run_example", "run_hashed"]  # fixtures
 
 
 @pytest.fixture(scope="session")

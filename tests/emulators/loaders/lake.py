@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import boto3
@@ -34,6 +35,13 @@ class Lake:
     def content(self, key: str) -> bytes:
         content: bytes = self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
         return content
+
+    def download(self, folder: Path) -> None:
+        """Put all objects into a local folder."""
+        for key in self.keys(""):
+            file = folder / key
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self.content(key))
 
     def table(self, key: str) -> Any:
         """An object as an Arrow table; an error if it is not Parquet."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox
 from tests.dags.conftest import RunExample
+from tests.dags.hashed_run import RunHashed
 from tests.emulators.loaders.databricks import DatabricksConnection
 from tests.emulators.loaders.lake import Lake
 from tests.support.history import last_day, stored_between
@@ -46,3 +48,15 @@ def test_each_run_of_a_day_gives_the_same_table_and_a_newer_state_stays(
     )
     assert run_example("hvsms_databricks", end) == "success"
     assert databricks.database.execute(f"SELECT id FROM {TABLE} WHERE text = 'newer'").fetchall() == [(newer,)]
+
+
+def test_a_run_with_hashes_leaves_no_number_text_or_secret_behind(
+    run_hashed: RunHashed, lake: Lake, databricks: DatabricksConnection, tmp_path: Path
+) -> None:
+    scan, left = run_hashed("hvsms_databricks", "write_messages")
+    rows = databricks.database.execute(f"SELECT * FROM {TABLE}").fetchall()
+    assert rows
+    assert scan.found_in(f"{rows} {left}") == set()
+    lake.download(tmp_path)
+    assert list(tmp_path.rglob("_rejects.jsonl"))
+    assert scan.leaks_in(tmp_path) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -12,6 +13,7 @@ import pytest
 from airflow_provider_hvsms.sandbox import Sandbox
 from tests.conftest import Warehouse
 from tests.dags.conftest import RunExample
+from tests.dags.hashed_run import RunHashed
 from tests.emulators.loaders.lake import Lake
 from tests.emulators.loaders.redshift import cursor_class
 from tests.support.history import last_day, stored_between
@@ -45,3 +47,15 @@ def test_each_run_of_a_day_gives_the_same_table(
         assert run_example("hvsms_redshift", end) == "success"
         rows = redshift.query("SELECT id, text FROM public.hvsms_messages")
         assert sorted(rows) == sorted(expected.items())
+
+
+def test_a_run_with_hashes_leaves_no_number_text_or_secret_behind(
+    run_hashed: RunHashed, lake: Lake, redshift: Warehouse, tmp_path: Path
+) -> None:
+    scan, left = run_hashed("hvsms_redshift", "write_messages")
+    rows = redshift.query("SELECT * FROM public.hvsms_messages")
+    assert rows
+    assert scan.found_in(f"{rows} {left}") == set()
+    lake.download(tmp_path)
+    assert list(tmp_path.rglob("_rejects.jsonl"))
+    assert scan.leaks_in(tmp_path) == []

@@ -20,6 +20,7 @@ import snowflake.connector
 
 from airflow_provider_hvsms.sandbox import Sandbox
 from tests.dags.conftest import RunExample
+from tests.dags.hashed_run import RunHashed
 from tests.emulators.loaders.lake import BUCKET, Lake
 from tests.support.history import last_day, stored_between
 
@@ -65,3 +66,15 @@ def test_each_run_of_a_day_gives_the_same_table_and_a_newer_state_stays(
     query(f"UPDATE hvsms_messages SET text = 'newer', last_modified_time = '2999-01-01' WHERE id = '{newer}'")
     assert run_example("hvsms_snowflake_stage", end) == "success"
     assert query("SELECT id FROM hvsms_messages WHERE text = 'newer'") == [(newer,)]
+
+
+def test_a_run_with_hashes_leaves_no_number_text_or_secret_behind(
+    run_hashed: RunHashed, lake: Lake, stage: None, tmp_path: Path
+) -> None:
+    scan, left = run_hashed("hvsms_snowflake_stage", "write_messages")
+    rows = query("SELECT * FROM hvsms_messages")
+    assert rows
+    assert scan.found_in(f"{rows} {left}") == set()
+    lake.download(tmp_path)
+    assert list(tmp_path.rglob("_rejects.jsonl"))
+    assert scan.leaks_in(tmp_path) == []

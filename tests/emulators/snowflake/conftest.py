@@ -13,8 +13,9 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
 from tests.dags.conftest import run_example
+from tests.dags.hashed_run import run_hashed
 
-__all__ = ["run_example"]  # a fixture
+__all__ = ["run_example", "run_hashed"]  # fixtures
 
 if TYPE_CHECKING:
     from tests.emulators.snowflake.emulator import Emulator

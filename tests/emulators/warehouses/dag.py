@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import os
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -13,12 +10,9 @@ import pytest
 
 from airflow_provider_hvsms.sandbox import Sandbox
 from tests.dags.conftest import RunExample, latest_result
-from tests.dags.personal_data_run import protect
+from tests.dags.hashed_run import RunHashed
 from tests.emulators.warehouses.emulated import EmulatedWarehouse
 from tests.support.history import last_day, stored_between
-from tests.support.leaks import Scan, without_requests_to_mask
-
-HASH_KEY = "the-hash-key-of-the-scan"
 
 
 class DagTests:
@@ -56,24 +50,10 @@ class DagTests:
         assert tables[0][1]
 
     def test_a_run_with_hashes_leaves_no_number_text_or_secret_behind(
-        self,
-        sandbox: Sandbox,
-        hvsms_connection: dict[str, Any],
-        warehouse: EmulatedWarehouse,
-        run_example: RunExample,
-        monkeypatch: pytest.MonkeyPatch,
-        task_log: Callable[[], str],
-        caplog: pytest.LogCaptureFixture,
+        self, warehouse: EmulatedWarehouse, run_hashed: RunHashed, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(self.connection, os.environ["AIRFLOW_CONN_WAREHOUSE"])
-        connection = {**hvsms_connection, "extra": {**hvsms_connection["extra"], "hash_key": HASH_KEY}}
-        monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps(connection))
-        caplog.set_level(logging.DEBUG)
-        _, end = last_day(sandbox)
-        odd = {"id": 7, "from": sandbox.store.messages[0].from_number, "text": "a text of an odd record"}
-        sandbox.store.add_raw_message(odd, created=end - timedelta(hours=1))
-        assert run_example(self.dag, end, prepare=protect) == "success"
+        scan, left = run_hashed(self.dag, "load_messages")
         tables = {table: warehouse.query(f"SELECT * FROM sms.{table}") for table in warehouse.tables()}
         assert sum(map(bool, tables.values())) >= 3  # messages, batches and rejects
-        left = f"{tables} {latest_result('load_messages')} {without_requests_to_mask(task_log())}"
-        assert Scan.of(sandbox, HASH_KEY, "a text of an odd record").found_in(left) == set()
+        assert scan.found_in(f"{tables} {left}") == set()
