@@ -8,12 +8,9 @@ from typing import Any, ClassVar
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import check_id
 from airflow_provider_hvsms.api.sending import check_sender
+from airflow_provider_hvsms.campaigns.plan import DEFAULT_BATCH_SIZE, MAX_BATCH_SIZE
 from airflow_provider_hvsms.utils.hidden_arguments import reveal
 from airflow_provider_hvsms.utils.values import is_known
-
-MAX_BATCH_SIZE = 10_000
-"""Messages of a request: one page of RingCentral's documentation names this limit, another none but 50 MB."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecipientArguments:
@@ -31,7 +28,8 @@ class RecipientArguments:
         `@` is the Airflow connection, as in `s3://aws_default@lake/recipients.csv`.
     :param text: the text of all recipients without their own, at most 1,000 characters; `{name}` stands for the
         recipient's column `name`.
-    :param max_batch_size: recipients of a batch, 1 to 10,000 (default); more are sent as several batches.
+    :param max_batch_size: the most recipients of a batch, 10,000 by default; more are sent as several batches. One page
+        of RingCentral's documentation names 10,000 for a request, and another no limit but 50 MB.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = (
@@ -46,7 +44,7 @@ class RecipientArguments:
     parameters: Any = None
     path: Any = None
     text: Any = None
-    max_batch_size: int = MAX_BATCH_SIZE
+    max_batch_size: int = DEFAULT_BATCH_SIZE
 
     def check_known(self) -> None:
         self._check_source()

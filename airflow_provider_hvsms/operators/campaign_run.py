@@ -1,0 +1,112 @@
+"""One try of a campaign: its plan, its ledger, and what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_hvsms.campaigns.ledger import RunKey
+from airflow_provider_hvsms.campaigns.ledger_arguments import LedgerArguments
+from airflow_provider_hvsms.campaigns.opted_out import opted_out_from
+from airflow_provider_hvsms.campaigns.plan import CampaignPlan, OnInvalid, PlanSummary
+from airflow_provider_hvsms.campaigns.recipient_arguments import RecipientArguments
+from airflow_provider_hvsms.campaigns.rejected_to import RejectedToArguments
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.sinks.rejected_recipients import BEFORE_SENDING, RejectedRecipients, Rejection
+from airflow_provider_hvsms.utils.hidden_arguments import reveal
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_hvsms.api.client import MessageStoreClient
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CampaignRun:
+    """One try of a campaign, with all arguments rendered."""
+
+    recipients: RecipientArguments
+    rejected: RejectedToArguments
+    ledger: LedgerArguments
+    hvsms_conn_id: str
+    on_invalid: OnInvalid
+    skip_opted_out: bool
+    dry_run: bool
+    context: Context
+    log: Any
+
+    def send(self) -> dict[str, Any]:
+        """Send what was not sent yet, and return the result of the task.
+
+        :raises HvsmsError: something is not as it must be; the message says whether anything was sent.
+        """
+        self.recipients.check_rendered()
+        self.ledger.check_known()
+        hook = HvsmsHook(self.hvsms_conn_id)
+        with ExitStack() as stack:
+            rejected = None if self.dry_run else self._open_rejected(hook)
+            client = stack.enter_context(hook.get_conn())
+            plan = stack.enter_context(self._plan(hook.fingerprint_key()))
+            if self.skip_opted_out:
+                plan.leave_out(opted_out_from(client, self.recipients.from_number))
+            self._log_plan(plan.summary)
+            if self.dry_run:
+                return self._result(plan.summary, [])
+            self._keep_invalid(plan, rejected)
+            return self._send(plan, client, rejected)
+
+    def _plan(self, key: bytes) -> CampaignPlan:
+        recipients = self.recipients
+        return CampaignPlan(
+            recipients.rows(),
+            from_number=recipients.from_number,
+            text=reveal(recipients.text),
+            key=key,
+            max_batch_size=recipients.max_batch_size,
+            on_invalid=self.on_invalid,
+        )
+
+    def _open_rejected(self, hook: HvsmsHook) -> RejectedRecipients | None:
+        sql_conn_id = self.recipients.sql_conn_id or self.ledger.ledger_conn_id
+        return self.rejected.open(run_key(self.context), hook, sql_conn_id=sql_conn_id)
+
+    def _keep_invalid(self, plan: CampaignPlan, rejected: RejectedRecipients | None) -> None:
+        if rejected is None:
+            return
+        now = datetime.now(UTC)
+        invalid = [
+            Rejection(to=row.number, rejected_at=now, description=row.reason, place=row.place)
+            for row in plan.invalid_rows()
+        ]
+        rejected.keep(BEFORE_SENDING, invalid)
+
+    def _log_plan(self, summary: PlanSummary) -> None:
+        if not summary.recipients:
+            self.log.info("There are no recipients: nothing is sent.")
+            return
+        self.log.info(
+            "%s %s messages (%s segments) in %s batches. Left out: %s opted out, %s duplicates, %s invalid.",
+            "A dry run: it would send" if self.dry_run else "Sending",
+            *(
+                f"{count:,}"
+                for count in (
+                    summary.to_send, summary.segments, summary.parts,
+                    summary.opted_out, summary.duplicates, summary.invalid,
+                )
+            ),
+        )  # fmt: skip
+
+
+def run_key(context: Context) -> RunKey:
+    """The key of the task's entries in a ledger."""
+    task: Any = context["ti"]
+    map_index = getattr(task, "map_index", None)
+    return RunKey(
+        dag_id=task.dag_id,
+        run_id=task.run_id,
+        task_id=task.task_id,
+        map_index=-1 if map_index is None else map_index,
+    )
