@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import check_id
 from airflow_provider_hvsms.api.sending import check_sender
+from airflow_provider_hvsms.campaigns.campaign_text import CampaignText
+from airflow_provider_hvsms.campaigns.file_rows import read_file
 from airflow_provider_hvsms.campaigns.plan import DEFAULT_BATCH_SIZE, MAX_BATCH_SIZE
+from airflow_provider_hvsms.campaigns.query_rows import read_query
+from airflow_provider_hvsms.campaigns.recipient_rows import RecipientRow, read_list
+from airflow_provider_hvsms.sinks.warehouses.registry import find_warehouse
+from airflow_provider_hvsms.utils.connections import as_sql_hook, get_hook, get_path
 from airflow_provider_hvsms.utils.hidden_arguments import reveal
 from airflow_provider_hvsms.utils.values import is_known
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecipientArguments:
@@ -50,6 +58,9 @@ class RecipientArguments:
         self._check_source()
         if is_known(self.from_number):
             check_sender(self.from_number)
+        text = reveal(self.text)
+        if isinstance(text, str) and is_known(text):
+            CampaignText(text)
         if not isinstance(self.max_batch_size, int) or not 1 <= self.max_batch_size <= MAX_BATCH_SIZE:
             raise InvalidRequest(
                 f"max_batch_size is {self.max_batch_size!r}; it must be an integer from 1 to {MAX_BATCH_SIZE:,}."
@@ -66,12 +77,25 @@ class RecipientArguments:
             check_id("sql_conn_id", self.sql_conn_id)
         if self.path is not None:
             check_id("path", str(self.path))
+        if reveal(self.text) == "None":
+            raise InvalidRequest("text is 'None': a template that rendered to nothing looks like this.")
         recipients = reveal(self.recipients)
         if isinstance(recipients, str) and recipients.strip() in ("", "None"):
             raise InvalidRequest(
                 "recipients is empty or 'None': a template that rendered to nothing looks like this. Check the task or "
                 "variable that it comes from; if there may be nobody to send to, have it give an empty list."
             )
+
+    def rows(self) -> Iterator[RecipientRow]:
+        """The recipients, not checked yet, of the one source that is given."""
+        if self.sql is not None:
+            sql_conn_id = str(self.sql_conn_id)
+            hook = get_hook(sql_conn_id)
+            readable = hook if find_warehouse(hook) else as_sql_hook(sql_conn_id, hook)
+            return read_query(readable, self.sql, self.parameters, sql_conn_id=sql_conn_id)
+        if self.path is not None:
+            return read_file(get_path(self.path))
+        return read_list(reveal(self.recipients))
 
     def _check_source(self) -> None:
         given = [name for name in ("recipients", "sql", "path") if getattr(self, name) is not None]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,26 @@ class CampaignRun:
             max_batch_size=recipients.max_batch_size,
             on_invalid=self.on_invalid,
         )
+
+    def _send(
+        self, plan: CampaignPlan, client: MessageStoreClient, rejected: RejectedRecipients | None
+    ) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _result(self, summary: PlanSummary, batches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return {
+            "batch_ids": [batch["id"] for batch in batches],
+            "batches": list(batches),
+            "recipients": summary.recipients,
+            "to_send": summary.to_send,
+            "sent": sum(batch["size"] for batch in batches),
+            "rejected": sum(batch["rejected_count"] or 0 for batch in batches),
+            "opted_out": summary.opted_out,
+            "duplicates": summary.duplicates,
+            "invalid": summary.invalid,
+            "segments": summary.segments,
+            "dry_run": self.dry_run,
+        }
 
     def _open_rejected(self, hook: HvsmsHook) -> RejectedRecipients | None:
         sql_conn_id = self.recipients.sql_conn_id or self.ledger.ledger_conn_id
