@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath, XComArg
 
@@ -26,6 +26,7 @@ from airflow_provider_hvsms.utils.values import as_boolean, is_known
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
 
 @takes(RecipientArguments, RejectedToArguments, LedgerArguments, WaitArguments)
@@ -135,6 +136,11 @@ class HvsmsSendBatchOperator(BaseOperator):
             check_choice("on_invalid", on_invalid, get_args(OnInvalid))
             if is_known(dry_run) and not as_boolean("dry_run", dry_run):
                 ledger.check_ledger()
+
+    @property
+    def output(self) -> PlainXComArg:
+        """The result for other tasks; also a part of it, such as `output["batch_ids"]`."""
+        return cast("PlainXComArg", super().output)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send what was not sent yet, wait if that is wanted, and return the result."""

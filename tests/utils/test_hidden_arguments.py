@@ -58,7 +58,7 @@ def test_the_task_that_gives_the_value_comes_first() -> None:
     with DAG("d", schedule=None):
         before = BaseOperator(task_id="before")
         send = Sending(task_id="send", recipients=before.output)
-        mixed = Sending(task_id="mixed", recipients=[NUMBER, before.output["x"]])
+        mixed = Sending(task_id="mixed", recipients=[NUMBER, before.output])
     assert (send.upstream_task_ids, mixed.upstream_task_ids) == ({"before"}, {"before"})
 
 
