@@ -10,13 +10,12 @@ from typing import Literal, Self, get_args
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import check_choice
-from airflow_provider_hvsms.api.sending import MAX_TEXT_LENGTH, OutgoingMessage, check_sender
+from airflow_provider_hvsms.api.sending import OutgoingMessage, check_sender
+from airflow_provider_hvsms.campaigns.campaign_text import CampaignText
 from airflow_provider_hvsms.campaigns.part import Part
 from airflow_provider_hvsms.campaigns.recipient_number import explain_invalid, normalize_number
 from airflow_provider_hvsms.campaigns.recipient_rows import RecipientRow
 from airflow_provider_hvsms.campaigns.recipient_spool import Arrival, InvalidRow, PlannedRecipient, RecipientSpool
-from airflow_provider_hvsms.campaigns.segments import count_segments
-from airflow_provider_hvsms.campaigns.text_template import TextTemplate
 
 OnInvalid = Literal["fail", "quarantine"]
 """What becomes of rows without a valid number: the plan fails, or they are kept apart and counted."""
@@ -26,6 +25,9 @@ MAX_BATCH_SIZE = 250_000
 """Messages: what one page of RingCentral's documentation names as the most of a day."""
 
 _NAMED_CONFLICTS = 5
+
+_MAX_STORED_LENGTH = 100
+"""Characters that are kept of what stands in place of a number."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,15 +88,13 @@ class CampaignPlan:
     ) -> None:
         check_sender(from_number)
         check_choice("on_invalid", on_invalid, get_args(OnInvalid))
-        if not isinstance(max_batch_size, int) or not 1 <= max_batch_size <= MAX_BATCH_SIZE:
+        if type(max_batch_size) is not int or not 1 <= max_batch_size <= MAX_BATCH_SIZE:
             raise InvalidRequest(f"max_batch_size must be a whole number from 1 to {MAX_BATCH_SIZE:,}.")
         if not key:
             raise InvalidRequest("The key of the fingerprints is empty.")
         self._rows = rows
         self._from_number = from_number
-        self._template = TextTemplate(text) if text else None
-        self._common_text = self._template.constant if self._template else None
-        self._common_segments = count_segments(self._common_text or "")
+        self._text = CampaignText(text)
         self._key = key
         self._max_batch_size = max_batch_size
         self._on_invalid = on_invalid
@@ -168,7 +168,7 @@ class CampaignPlan:
             if number is None:
                 self._set_aside(row)
             else:
-                self._spool.add(self._arrival(row, number))
+                self._spool.add(Arrival(number, row.place, *self._text.measure(row)))
         if self._first_invalid and self._on_invalid == "fail":
             place, reason = self._first_invalid
             raise InvalidRequest(
@@ -184,33 +184,16 @@ class CampaignPlan:
         self._invalid_count += 1
         reason = explain_invalid(row.to)
         if self._first_invalid is None:
-            self._first_invalid = (_place_of(row), reason)
+            self._first_invalid = (row.label, reason)
         if self._on_invalid == "quarantine":
-            number = None if row.to is None else str(row.to)
-            self._spool.add_invalid(InvalidRow(row.place, number, reason))
-
-    def _arrival(self, row: RecipientRow, number: str) -> Arrival:
-        if row.text is None:
-            if self._common_text is not None and 0 < len(self._common_text) <= MAX_TEXT_LENGTH:
-                return Arrival(number, row.place, None, self._common_segments)
-            if self._template is None:
-                raise InvalidRequest(f"{_place_of(row)} has no text, and the campaign has none either.")
-            text = self._template.render(row.columns, _place_of(row))
-        elif isinstance(row.text, str):
-            text = row.text
-        else:
-            raise InvalidRequest(f"The text of {_place_of(row)} is a {type(row.text).__name__}.")
-        _check_text(text, row)
-        if text == self._common_text:
-            return Arrival(number, row.place, None, self._common_segments)
-        return Arrival(number, row.place, text, count_segments(text))
+            self._spool.add_invalid(InvalidRow(row.place, _as_found(row.to), reason))
 
     def _message(self, recipient: PlannedRecipient) -> OutgoingMessage:
-        return OutgoingMessage(recipient.number, self._common_text if recipient.text is None else recipient.text)
+        return OutgoingMessage(recipient.number, self._text.common if recipient.text is None else recipient.text)
 
     def _fingerprint(self, batch: Sequence[PlannedRecipient]) -> str:
         digest = hmac.new(self._key, b"hvsms campaign part 1\n" + _with_length(self._from_number), "sha256")
-        common = _with_length(self._common_text or "")
+        common = _with_length(self._text.common or "")
         for number, text, _ in batch:
             digest.update(_with_length(number) + (common if text is None else _with_length(text)))
         return digest.hexdigest()
@@ -222,24 +205,11 @@ def _with_length(text: str) -> bytes:
     return b"%d:%s," % (len(encoded), encoded)
 
 
-def _place_of(row: RecipientRow) -> str:
-    return f"{row.source} {row.place:,}"
-
-
-def _check_text(text: str, row: RecipientRow) -> None:
-    if not text:
-        raise InvalidRequest(f"The text of {_place_of(row)} is empty.")
-    if len(text) > MAX_TEXT_LENGTH:
-        raise InvalidRequest(
-            f"The text of {_place_of(row)} has {len(text):,} characters; the service takes {MAX_TEXT_LENGTH:,}."
-        )
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise InvalidRequest(
-                f"The text of {_place_of(row)} holds half of a character (a lone surrogate)."
-            ) from None
+def _as_found(value: object) -> str | None:
+    """What stands in place of a number, as text that can be stored."""
+    if value is None:
+        return None
+    return str(value)[:_MAX_STORED_LENGTH].encode(errors="replace").decode()
 
 
 def _explain_conflicts(source: str, conflicts: Sequence[tuple[int, int]]) -> str:

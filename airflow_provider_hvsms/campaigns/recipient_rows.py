@@ -37,6 +37,11 @@ class RecipientRow:
     text: object = dataclasses.field(default=None, repr=False)
     columns: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
+    @property
+    def label(self) -> str:
+        """Names the recipient in errors, such as `Row 7`."""
+        return f"{self.source} {self.place:,}"
+
 
 class RecipientColumns:
     """The columns of a query or a file: which one holds the number, and which one the text.

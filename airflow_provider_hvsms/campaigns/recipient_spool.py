@@ -121,12 +121,12 @@ class RecipientSpool:
             last = rows[-1].number
 
     def invalid_rows(self) -> Iterator[InvalidRow]:
-        """The invalid rows in the order of their places."""
+        """The invalid rows in the order in which they came."""
         last = 0
-        statement = "SELECT place, number, reason FROM invalid WHERE place > ? ORDER BY place LIMIT ?"
-        while rows := [InvalidRow(*row) for row in self._run(statement, (last, _ROWS_PER_INSERT))]:
-            yield from rows
-            last = rows[-1].place
+        statement = "SELECT position, place, number, reason FROM invalid WHERE position > ? ORDER BY position LIMIT ?"
+        while rows := self._run(statement, (last, _ROWS_PER_INSERT)).fetchall():
+            yield from (InvalidRow(*row) for _, *row in rows)
+            last = rows[-1][0]
 
     def _flush(self) -> None:
         self._database.execute("BEGIN")
@@ -147,7 +147,11 @@ _SCHEMA = (
     "PRAGMA synchronous = OFF",
     "PRAGMA temp_store = FILE",
     "CREATE TABLE arrived (number TEXT NOT NULL, place INTEGER NOT NULL, text TEXT, segments INTEGER NOT NULL)",
-    "CREATE TABLE invalid (place INTEGER PRIMARY KEY, number TEXT, reason TEXT NOT NULL)",
-    "CREATE TABLE planned (number TEXT PRIMARY KEY, text TEXT, place INTEGER NOT NULL, segments INTEGER NOT NULL, "
-    "opted_out INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    "CREATE TABLE invalid (position INTEGER PRIMARY KEY, place INTEGER NOT NULL, number TEXT, reason TEXT NOT NULL)",
+    """
+    CREATE TABLE planned (
+        number TEXT PRIMARY KEY, text TEXT, place INTEGER NOT NULL, segments INTEGER NOT NULL,
+        opted_out INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID
+    """,
 )

@@ -7,7 +7,7 @@ import re
 _BASIC = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
 _BASIC += "abcdefghijklmnopqrstuvwxyzäöñüà"
 _EXTENSION = "\f^{}\\[~]|€"
-"""GSM 03.38: the default alphabet, and its extension table, whose characters follow an escape and so take two places."""
+"""GSM 03.38: the default alphabet, and its extension table, whose characters take two places, as an escape precedes."""
 
 _GSM_TEXT = re.compile(f"[{re.escape(_BASIC + _EXTENSION)}]*")
 _EXTENSIONS = re.compile(f"[{re.escape(_EXTENSION)}]")

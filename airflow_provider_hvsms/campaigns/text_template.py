@@ -49,16 +49,16 @@ class TextTemplate:
         self.constant = None if self.names else "".join(literal for literal, _ in self._pieces)
         """The text of all recipients; `None` if it has placeholders."""
 
-    def render(self, columns: Mapping[str, Any], place: str) -> str:
+    def render(self, columns: Mapping[str, Any], label: str) -> str:
         """The text of one recipient.
 
         :param columns: by their names in lower case.
-        :param place: names the recipient in errors, such as `Row 7`.
+        :param label: names the recipient in errors, such as `Row 7`.
         :raises InvalidRequest: a column is missing or null, or its value cannot stand in a text.
         """
         if self.constant is not None:
             return self.constant
-        return "".join(literal + _value_of(name, columns, place) if name else literal for literal, name in self._pieces)
+        return "".join(literal + _value_of(name, columns, label) if name else literal for literal, name in self._pieces)
 
 
 def _parse(text: str) -> list[tuple[str, str]]:
@@ -86,19 +86,19 @@ def _parse(text: str) -> list[tuple[str, str]]:
     return [*pieces, (literal + text[end:], "")]
 
 
-def _value_of(name: str, columns: Mapping[str, Any], place: str) -> str:
+def _value_of(name: str, columns: Mapping[str, Any], label: str) -> str:
     value = columns.get(name)
     if value is None:
         if name in columns:
             raise InvalidRequest(
-                f"{place} has no value in column {name!r}, which the text needs. Give it one, or leave the row out."
+                f"{label} has no value in column {name!r}, which the text needs. Give it one, or leave the row out."
             )
         found = redact(", ".join(sorted(columns))) or "none"
-        raise InvalidRequest(f"{place} has no column {name!r}, which the text needs. Its columns are: {found}.")
+        raise InvalidRequest(f"{label} has no column {name!r}, which the text needs. Its columns are: {found}.")
     as_text = _AS_TEXT.get(type(value))
     if as_text is None:
         raise InvalidRequest(
-            f"{place} has a {type(value).__name__} in column {name!r}, which cannot stand in a text. Make it a text "
+            f"{label} has a {type(value).__name__} in column {name!r}, which cannot stand in a text. Make it a text "
             "where it comes from."
         )
     return as_text(value)
