@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +21,10 @@ from airflow_provider_hvsms.sinks.rejected_recipients import BEFORE_SENDING, Rej
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 4
-"""Requests for one part; the pauses between them are 2, 4 and 8 seconds."""
+"""Requests for one part."""
+
+FIRST_PAUSE = 2.0
+"""Seconds before the second request for a part; each further pause is twice as long."""
 
 _MAX_REASONS = 10
 """Reasons in a summary, the most frequent first."""
@@ -37,18 +39,10 @@ class OptOutAssigner:
     :param rejected: keeps the numbers that could not be set; `None`: they are only counted.
     """
 
-    def __init__(
-        self,
-        client: MessageStoreClient,
-        from_number: str,
-        rejected: RejectedRecipients | None,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, client: MessageStoreClient, from_number: str, rejected: RejectedRecipients | None) -> None:
         self._client = client
         self._from_number = from_number
         self._rejected = rejected
-        self._sleep = sleep
         self._set: Counter[State] = Counter()
         self._reasons: Counter[str] = Counter()
 
@@ -99,8 +93,7 @@ class OptOutAssigner:
         repeating = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(OutcomeUnknown),
             stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
-            wait=tenacity.wait_exponential(multiplier=2),
-            sleep=self._sleep,
+            wait=tenacity.wait_exponential(multiplier=FIRST_PAUSE),
             before_sleep=_log_repetition,
             reraise=True,
         )
