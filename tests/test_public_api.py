@@ -11,6 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.operators.campaigns import HvsmsAssignOptOutsOperator
 from airflow_provider_hvsms.operators.hvsms import (
     HvsmsCheckStatusesOperator,
     HvsmsGetStatusesOperator,
@@ -40,6 +41,8 @@ STATUSES = {"batch_id", "phone_numbers", "direction"}
 LIMITS = {"max_failed_ratio", "max_cost", "min_messages"}
 BATCHES = {"from_number", "statuses"}
 OPT_OUTS = {"from_number", "to_number", "status"}
+OPT_OUT_NUMBERS = {"from_number", "opt_outs", "opt_ins", "sql_conn_id", "sql", "parameters", "path"}
+REJECTED_TO = {"rejected_to", "rejected_conn_id"}
 TABLE = {"sql_conn_id", "table", "on_schema_change"}
 FOLDER = {"path", "format", "compression", "partition_by"}
 
@@ -48,6 +51,7 @@ TEMPLATE_FIELDS: dict[type[BaseOperator], set[str]] = {
     HvsmsCheckStatusesOperator: CONNECTION | WINDOW | STATUSES | LIMITS,
     HvsmsListBatchesOperator: CONNECTION | WINDOW | BATCHES,
     HvsmsDeliveryReportOperator: WINDOW | {"sql_conn_id", "table", "path", "group_by"},
+    HvsmsAssignOptOutsOperator: CONNECTION | OPT_OUT_NUMBERS | REJECTED_TO,
     HvsmsMessagesToSqlOperator: CONNECTION | WINDOW | MESSAGES | TABLE,
     HvsmsBatchesToSqlOperator: CONNECTION | WINDOW | BATCHES | TABLE,
     HvsmsStatusesToSqlOperator: CONNECTION | WINDOW | STATUSES | TABLE,
@@ -65,6 +69,7 @@ REQUIRED: dict[type, set[str]] = {
     HvsmsBatchSensor: {"batch_id"},
     HvsmsBatchTrigger: {"batch_ids"},
     HvsmsDeliveryReportOperator: {"sql_conn_id", "table", "path"},
+    HvsmsAssignOptOutsOperator: {"from_number"},
 }
 PUBLIC: list[type] = [*TEMPLATE_FIELDS, HvsmsBatchTrigger, HvsmsBatchCompletedEventTrigger, HvsmsHook]
 

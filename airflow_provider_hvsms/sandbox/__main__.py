@@ -106,6 +106,8 @@ def _add_data(serve: argparse.ArgumentParser) -> None:
     )
     _add(serve, "opt_outs", _integer(0), "number of opt-outs")
     _add(serve, "live_batches", _integer(0), "batches that start now and complete within minutes")
+    _add(serve, "sending_time", _seconds(zero=True), "seconds that a batch which a client sends takes")
+    _add(serve, "listing_delay", _seconds(zero=True), "seconds for which a batch that a client sends is not listed")
 
 
 def _add_limits(serve: argparse.ArgumentParser) -> None:

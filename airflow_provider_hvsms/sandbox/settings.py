@@ -50,6 +50,8 @@ class Settings:
         a benchmark does not measure the sandbox.
     :param opt_outs: number of opt-outs.
     :param live_batches: batches that start with the server and complete within minutes.
+    :param sending_time: how long a batch that a client sends takes until it is complete.
+    :param listing_delay: how long a batch that a client sends, and its messages, are missing from all reads.
     :param port: port on 127.0.0.1; 0 selects a free one.
     :param latency: delay of every response.
     :param light: requests to the message store that are allowed in a quota window.
@@ -82,6 +84,8 @@ class Settings:
     prerendered: bool = False
     opt_outs: int = 300
     live_batches: int = 0
+    sending_time: float = 20.0
+    listing_delay: float = 0.0
     port: int = 0
     latency: float = 0.0
     light: int = 50
@@ -116,7 +120,10 @@ class Settings:
         self._check_choices()
 
     def _check_numbers(self) -> None:
-        for name in ("messages", "bad_day", "opt_outs", "live_batches", "latency", "penalty"):
+        for name in (
+            *("messages", "bad_day", "opt_outs", "live_batches"),
+            *("sending_time", "listing_delay", "latency", "penalty"),
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
         for name in ("days", "light", "auth", "window", "token_ttl", "refresh_token_ttl", "max_sessions"):

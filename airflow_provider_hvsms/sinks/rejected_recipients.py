@@ -131,11 +131,11 @@ class RejectedTable:
 class RejectedRecipients:
     """Keeps the rejected recipients of one task's run.
 
-    The same recipient again, as after a crash, changes nothing, and a code that is no longer known stays::
+    The same recipient again, as after a crash, changes nothing, and a code that is no longer known stays.
 
-        rejected = RejectedRecipients(target, run, Protection("keep"))
-        rejected.check()
-        rejected.keep(1, [Rejection(to="+14155550100", rejected_at=now, error_code="SMS-RC-410")], batch_id="b1")
+    :param target: where they go.
+    :param run: whose they are.
+    :param protection: how numbers are protected.
     """
 
     def __init__(self, target: RejectedTarget, run: TaskRun, protection: Protection) -> None:

@@ -52,13 +52,13 @@ class BatchTable:
         return self._by_id[batch_id]
 
     def find(self, batch_id: str, now: int) -> Batch | None:
-        """Return the batch with an id, if it exists by ``now``."""
+        """Return the batch with an id, if responses contain it by ``now``."""
         batch = self._by_id.get(batch_id)
-        return batch if batch is not None and batch.created <= now else None
+        return batch if batch is not None and batch.is_listed(now) else None
 
     def matching(self, filters: BatchFilters, now: int) -> dict[Key, Batch]:
-        """Return the batches that pass the filters and exist by ``now``, oldest first."""
-        return {batch.key: batch for batch in self._batches if batch.created <= now and filters.match(batch, now)}
+        """Return the batches that pass the filters and are listed by ``now``, oldest first."""
+        return {batch.key: batch for batch in self._batches if batch.is_listed(now) and filters.match(batch, now)}
 
     def state(self, batch: Batch, now: int) -> BatchState:
         """Return the state of a batch."""

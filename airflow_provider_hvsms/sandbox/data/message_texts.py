@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from math import ceil
+from airflow_provider_hvsms.sandbox.data.segments import segment_count
 
-_GSM_7 = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
-    "abcdefghijklmnopqrstuvwxyzäöñüà"
-)
 _NAMES = (
     "Ana",
     "Bjørn",
@@ -51,15 +47,6 @@ INCOMING = (
     "Where is my order #1042, please?",
 )
 """Incoming texts."""
-
-
-def segment_count(text: str) -> int:
-    """Return the number of segments: 160 characters of GSM-7 or 70 of UCS-2 each; 153 or 67 if there are several."""
-    if _GSM_7.issuperset(text):
-        length, alone, several = len(text), 160, 153
-    else:
-        length, alone, several = len(text.encode("utf-16-le")) // 2, 70, 67
-    return 1 if length <= alone else ceil(length / several)
 
 
 OUTGOING = tuple(tuple(line.format(name=name) for name in _NAMES) for line in _OUTGOING)

@@ -98,20 +98,21 @@ class MatchingMessages:
 
     def ascending(self, start: Key, end: Key) -> Iterator[Key]:
         """Yield the keys in ``[start, end)``, oldest first."""
-        added = self._added_keys(start, end)
-        past = self._history_keys(self._history_positions(start, end))
-        return merge(past, added) if added else past
+        added, past = self._added_positions(start, end), self._history_keys(self._history_positions(start, end))
+        return merge(past, self._added_keys(added)) if added else past
 
     def descending(self, start: Key, end: Key) -> Iterator[Key]:
         """Yield the keys in ``[start, end)``, newest first."""
-        added = self._added_keys(start, end)
+        added = self._added_positions(start, end)
         past = self._history_keys(reversed(self._history_positions(start, end)))
-        return merge(past, reversed(added), reverse=True) if added else past
+        return merge(past, self._added_keys(reversed(added)), reverse=True) if added else past
 
     def are_history(self, start: Key, end: Key) -> bool:
         """Whether the keys in ``[start, end)`` are all keys of the history, and no others."""
         is_whole = len(self._history_positions(start, end)) == len(self._history)
-        return is_whole and self._filters == _NO_FILTERS and not self._added_keys(start, end)
+        return (
+            is_whole and self._filters == _NO_FILTERS and not any(self._added_keys(self._added_positions(start, end)))
+        )
 
     def _history_positions(self, start: Key, end: Key) -> range:
         positions = self._history.positions(start, min(end, (self._now + 1, 0)))
@@ -126,7 +127,9 @@ class MatchingMessages:
             return map(key, positions)
         return (key(position) for position in positions if match(row(position)))
 
-    def _added_keys(self, start: Key, end: Key) -> list[Key]:
-        positions = positions_between(self._added, start, end, key=_key)
-        messages = self._added[positions.start : positions.stop]
-        return [message.key for message in messages if message.is_listed(self._now) and self._filters.match(message)]
+    def _added_positions(self, start: Key, end: Key) -> range:
+        return positions_between(self._added, start, end, key=_key)
+
+    def _added_keys(self, positions: Iterable[int]) -> Iterator[Key]:
+        messages, match, now = map(self._added.__getitem__, positions), self._filters.match, self._now
+        return (message.key for message in messages if message.is_listed(now) and match(message))

@@ -21,11 +21,17 @@ class OptOutTable:
         # Replaced as a whole and never changed in place: a reader keeps the tuple that it took.
         self._opt_outs = tuple(opt_outs)
 
-    def put(self, opt_out: OptOut) -> None:
-        """Add an opt-out at the end, in place of an older one of the same two numbers."""
-        pair = opt_out.from_number, opt_out.to_number
-        kept = (other for other in self._opt_outs if (other.from_number, other.to_number) != pair)
-        self._opt_outs = (*kept, opt_out)
+    def put(self, opt_outs: Sequence[OptOut]) -> None:
+        """Add opt-outs at the end, in place of older ones of the same two numbers."""
+        new = {(one.from_number, one.to_number): one for one in opt_outs}
+        kept = (other for other in self._opt_outs if (other.from_number, other.to_number) not in new)
+        self._opt_outs = (*kept, *new.values())
+
+    def opted_out_from(self, from_number: str) -> frozenset[str]:
+        """Return the recipients that opted out from a sender."""
+        return frozenset(
+            one.to_number for one in self._opt_outs if one.from_number == from_number and one.status == "OptOut"
+        )
 
     def all(self) -> list[OptOut]:
         """Return all opt-outs, oldest first."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from airflow_provider_hvsms.sandbox.data.timestamps import SECOND
 
 SEGMENT_COST = 0.007
-_COSTS = tuple(round(SEGMENT_COST * segments, 6) for segments in range(10))
+_COSTS = tuple(round(SEGMENT_COST * segments, 6) for segments in range(32))
 
 
 @dataclass(frozen=True, slots=True)

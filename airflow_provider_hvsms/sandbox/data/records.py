@@ -126,6 +126,7 @@ class Batch:
     :param initial_status: status until it is complete.
     :param cost: ``None``: the sum of its messages.
     :param processed: ``None``: counted from its messages.
+    :param listed_after: delay in microseconds until it appears in responses.
     """
 
     number: int
@@ -139,6 +140,7 @@ class Batch:
     cost: float | None = None
     processed: int | None = None
     raw_json: str | None = None
+    listed_after: int = 0
 
     @classmethod
     def from_raw(cls, number: int, created: int, record: Any, batch_id: str | None) -> Batch:
@@ -164,6 +166,10 @@ class Batch:
     def creation_time(self) -> datetime:
         """The creation as an aware ``datetime``."""
         return timestamps.to_datetime(self.created)
+
+    def is_listed(self, now: int) -> bool:
+        """Whether responses contain it by ``now``."""
+        return self.created + self.listed_after <= now
 
     def status(self, now: int) -> str:
         """Return its status: ``initial_status`` until it is complete."""

@@ -1,99 +1,40 @@
-"""The store: the generated data, what was added to it, and live batches."""
+"""The store: the generated data, what was added to it, live batches, and what clients sent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from random import Random
 from threading import RLock
 from typing import Any
 
-from airflow_provider_hvsms.sandbox.data import batch_factory, message_factory, timestamps
-from airflow_provider_hvsms.sandbox.data.batches import BatchState, BatchTable
-from airflow_provider_hvsms.sandbox.data.filters import BatchFilters, MessageFilters, OptOutFilters
-from airflow_provider_hvsms.sandbox.data.history import FIRST_ID, History
-from airflow_provider_hvsms.sandbox.data.keys import Key
-from airflow_provider_hvsms.sandbox.data.messages import MatchingMessages, MessageTable
-from airflow_provider_hvsms.sandbox.data.opt_outs import OptOutTable, generate_opt_outs
-from airflow_provider_hvsms.sandbox.data.phone_numbers import CUSTOMER_NUMBERS, OWN_NUMBERS
+from airflow_provider_hvsms.sandbox.data import batch_factory, live_batch, sent_batch, timestamps
+from airflow_provider_hvsms.sandbox.data.history import FIRST_ID
+from airflow_provider_hvsms.sandbox.data.phone_numbers import OWN_NUMBERS
 from airflow_provider_hvsms.sandbox.data.records import Batch, Message, OptOut, RejectedRecipient, to_json
+from airflow_provider_hvsms.sandbox.data.sent_batch import Recipient, SentBatchPlan
+from airflow_provider_hvsms.sandbox.data.stored_records import StoredRecords
 from airflow_provider_hvsms.sandbox.settings import Settings
 
-_INVALID_RECIPIENT = "29395"
 
-
-class Store:
-    """Messages, batches and opt-outs. Any thread may call any method.
+class Store(StoredRecords):
+    """Messages, batches and opt-outs, and what is added to them. Any thread may call any method.
 
     :param settings: settings whose ``end`` is set.
     :param clock: seconds since the epoch.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
-        if settings.end is None:
-            raise ValueError("Settings.end must be set.")
-        self._clock = clock
+        super().__init__(settings, clock)
         self._lock = RLock()
         self._random = Random(f"additions {settings.seed}")  # noqa: S311 - repeatable on purpose
-        self._next_number = FIRST_ID + settings.messages
-        end = timestamps.from_datetime(settings.end)
-        self.history = History(settings.messages, settings.days, settings.seed, end, settings.bad_day)
-        self._messages = MessageTable(self.history)
-        self._batches = BatchTable(self.history.batches, self._messages)
-        self._opt_outs = OptOutTable(generate_opt_outs(settings.opt_outs, settings.seed))
-
-    @property
-    def now(self) -> int:
-        """The clock in microseconds."""
-        return timestamps.from_seconds(self._clock())
-
-    @property
-    def messages(self) -> list[Message]:
-        """All messages but raw ones, future ones included, oldest first; built at each access."""
-        return self._messages.all()
-
-    @property
-    def batches(self) -> list[Batch]:
-        """All batches but raw ones, future ones included, oldest first."""
-        return self._batches.all()
-
-    @property
-    def opt_outs(self) -> list[OptOut]:
-        """All opt-outs, oldest first."""
-        return self._opt_outs.all()
-
-    def get_message(self, key: Key) -> Message:
-        """Return the message with a key."""
-        return self._messages.get(key)
-
-    def find_message(self, message_id: str, now: int) -> Message | None:
-        """Return the message with an id, if responses contain it by ``now``."""
-        return self._messages.find(message_id, now)
-
-    def matching_messages(self, filters: MessageFilters, now: int) -> MatchingMessages:
-        """Return the keys of the messages that pass the filters."""
-        return self._messages.matching(filters, now)
-
-    def messages_of(self, batch: Batch) -> list[Message]:
-        """Return the messages of a batch, future ones included, oldest first."""
-        return self._messages.of_batch(batch.id)
-
-    def find_batch(self, batch_id: str, now: int) -> Batch | None:
-        """Return the batch with an id, if it exists by ``now``."""
-        return self._batches.find(batch_id, now)
-
-    def matching_batches(self, filters: BatchFilters, now: int) -> dict[Key, Batch]:
-        """Return the batches that pass the filters, oldest first."""
-        return self._batches.matching(filters, now)
-
-    def batch_state(self, batch: Batch, now: int) -> BatchState:
-        """Return the state of a batch at a time."""
-        return self._batches.state(batch, now)
-
-    def matching_opt_outs(self, filters: OptOutFilters) -> dict[Key, OptOut]:
-        """Return the opt-outs that pass the filters, oldest first."""
-        return self._opt_outs.matching(filters)
+        self._numbers = count(FIRST_ID + settings.messages)
+        self._sending_time = settings.sending_time
+        self._listing_delay = settings.listing_delay
+        self._sent_ids: list[str] = []
 
     def add_message(
         self,
@@ -185,7 +126,7 @@ class Store:
         raw_json = None if raw is None else to_json(raw)
         opt_out = OptOut(self._number(), from_number, to_number, status, source, raw_json)
         with self._lock:
-            self._opt_outs.put(opt_out)
+            self._opt_outs.put([opt_out])
         return opt_out
 
     def start_batch(
@@ -209,12 +150,69 @@ class Store:
             raise ValueError("size must be at least 1, rejected at most size, and seconds not negative")
         with self._lock:
             now, batch_id = self.now, self._batch_id()
-            recipients = self._rejected(size, rejected)
+            recipients = live_batch.rejected_recipients(size, rejected, self._random)
             duration = timestamps.from_seconds(3600.0 if seconds is None else seconds)
             completed = None if seconds is None else now + duration
-            self._messages.put(self._generate(size - len(recipients), now, duration, from_number, batch_id))
+            accepted = size - len(recipients)
+            self._messages.put(
+                live_batch.generate_messages(
+                    accepted, now, duration, from_number, batch_id, self._numbers, self._random
+                )
+            )
             batch = Batch(self._number(), batch_id, from_number, size, now, completed, recipients, status)
             return self._put_batch(batch).id
+
+    def send_batch(
+        self,
+        from_number: str,
+        recipients: Iterable[tuple[str, str]],
+        *,
+        created: datetime | None = None,
+        sending_time: float | None = None,
+        listed_after: float | None = None,
+    ) -> Batch:
+        """Create a batch as a client does, and return it as the answer has it: with its rejected recipients.
+
+        A test calls it to send a batch in the place of another client.
+
+        :param recipients: pairs of a phone number and the text for it.
+        :param created: ``None``: now.
+        :param sending_time: seconds until it completes; ``None``: ``Settings.sending_time``.
+        :param listed_after: seconds until the batch and its messages appear in responses; ``None``:
+            ``Settings.listing_delay``.
+        """
+        accepted, rejected = sent_batch.split([Recipient(*pair) for pair in recipients])
+        with self._lock:
+            plan = SentBatchPlan(
+                self._batch_id(),
+                from_number,
+                self.now if created is None else timestamps.from_datetime(created),
+                timestamps.from_seconds(self._sending_time if sending_time is None else sending_time),
+                timestamps.from_seconds(self._listing_delay if listed_after is None else listed_after),
+            )
+            opted_out = self._opt_outs.opted_out_from(from_number)
+            self._messages.put(plan.messages(accepted, opted_out, self._numbers, self._random))
+            self._sent_ids.append(plan.batch_id)
+            batch = self._put_batch(plan.batch(self._number(), len(accepted)))
+        return replace(batch, rejected=rejected)
+
+    def send_copy(self, batch_id: str) -> Batch:
+        """Create another batch now with the sender, recipients and texts of a batch, as another client would."""
+        batch = self._batches.get(batch_id)
+        return self.send_batch(batch.from_number, [(one.to_numbers[0], one.text) for one in self.messages_of(batch)])
+
+    def sent_messages(self) -> list[Message]:
+        """Return the messages of all batches that were sent, future ones included, batch by batch."""
+        return [message for batch_id in tuple(self._sent_ids) for message in self._messages.of_batch(batch_id)]
+
+    def sent_counts(self) -> Counter[tuple[str, str]]:
+        """Return how many messages each pair of recipient and text was given in the batches that were sent."""
+        return Counter((message.to_numbers[0], message.text) for message in self.sent_messages())
+
+    def assign_opt_outs(self, from_number: str, recipients: Sequence[str], *, status: str) -> None:
+        """Set the status, ``OptOut`` or ``OptIn``, of recipients of a sender, as the account does."""
+        with self._lock:
+            self._opt_outs.put([OptOut(self._number(), from_number, to, status, "Account") for to in recipients])
 
     def complete_batch(self, batch_id: str) -> None:
         """Complete a live batch now; its messages that have not been created yet are created now.
@@ -234,36 +232,13 @@ class Store:
         with self._lock:
             self._batches.delete(batch_id)
 
-    def _generate(self, count: int, now: int, duration: int, from_number: str, batch_id: str) -> list[Message]:
-        bits_of_each = message_factory.random_bits(count, self._random)
-        template = self._random.randrange(100)
-        return [
-            message_factory.outgoing(
-                self._number(),
-                now + duration * place // count,
-                from_number,
-                CUSTOMER_NUMBERS[message_factory.customer_code(bits)],
-                batch_id,
-                template,
-                bits,
-            )
-            for place, bits in enumerate(bits_of_each)
-        ]
-
-    def _rejected(self, size: int, count: int | None) -> tuple[RejectedRecipient, ...]:
-        if count is None:
-            count = min(size - 1, len(batch_factory.random_rejected(size, self._random)))
-        indices = sorted(self._random.sample(range(size), count))
-        return tuple(batch_factory.rejected_recipient(index, _INVALID_RECIPIENT) for index in indices)
-
     def _batch_id(self) -> str:
         with self._lock:
             return batch_factory.random_id(self._random)
 
     def _number(self) -> int:
         with self._lock:
-            self._next_number += 1
-            return self._next_number - 1
+            return next(self._numbers)
 
     def _put_message(self, message: Message) -> Message:
         with self._lock:

@@ -29,6 +29,9 @@ from airflow_provider_hvsms.sandbox.http.response import (
 from airflow_provider_hvsms.sandbox.settings import Settings
 
 _PATH = re.compile(r"/restapi/v1\.0/account/([^/]+)/a2p-sms/(messages|batches|statuses|opt-outs)(?:/([^/]+))?")
+_BULK_ASSIGN = "opt-outs", "bulk-assign"
+_METHODS = {"batches": ("GET", "POST"), "bulk_assign": ("POST",)}
+"""Allowed methods of the resources that can be changed."""
 _OWN_ACCOUNT = "~"
 
 
@@ -42,6 +45,10 @@ class _Route(NamedTuple):
     @property
     def is_paged(self) -> bool:
         return self.name in ("messages", "batches", "opt_outs")
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return _METHODS.get(self.name, ("GET",))
 
 
 class Application:
@@ -80,11 +87,12 @@ class Application:
 
     def _respond_for_store(self, request: Request, route: _Route) -> Response:
         self._delay()
-        self.counters.count_request(route.name, is_first_page=route.is_paged and "pageToken=" not in request.query)
-        if request.method == "GET":
+        is_first_page = request.method == "GET" and route.is_paged and "pageToken=" not in request.query
+        self.counters.count_request(request.method, route.name, is_first_page=is_first_page)
+        if request.method in route.methods:
             response = self._check_token_and_quota(request, route)
         else:
-            response = self._uncounted(method_not_allowed("GET"))
+            response = self._uncounted(method_not_allowed(", ".join(route.methods)))
         self.counters.count_response(response.sent_status)
         self.counters.log.append(LogEntry(request.method, request.target, self._clock(), response.sent_status))
         return response
@@ -97,22 +105,29 @@ class Application:
         decision = self._quota.admit(user)
         self.counters.count_decision(decision)
         if decision.is_admitted:
-            response = self._with_faults(request, lambda: self._check_access(request, route))
+            response = self._with_faults(request, lambda listed_after: self._check_access(request, route, listed_after))
         else:
             response = too_many_requests()
         return response.with_headers(decision.headers(self._settings.rate_headers))
 
-    def _check_access(self, request: Request, route: _Route) -> Response:
+    def _check_access(self, request: Request, route: _Route, listed_after: float | None) -> Response:
         if not self._settings.permission:
             return missing_permission()
         if route.account not in (_OWN_ACCOUNT, self._settings.account_id):
             return not_found("accountId")
         try:
-            return self._call_endpoint(request, route)
+            if request.method == "POST":
+                return self._change(request, route, listed_after)
+            return self._read(request, route)
         except HttpError as error:
             return error.response
 
-    def _call_endpoint(self, request: Request, route: _Route) -> Response:
+    def _change(self, request: Request, route: _Route, listed_after: float | None) -> Response:
+        if route.name == "batches":
+            return self._endpoints.send_batch(request, listed_after)
+        return self._endpoints.assign_opt_outs(request)
+
+    def _read(self, request: Request, route: _Route) -> Response:
         match route.name:
             case "messages":
                 return self._endpoints.list_messages(request.query)
@@ -131,7 +146,7 @@ class Application:
     def _respond_for_oauth(self, request: Request) -> Response:
         self._delay()
         if request.method == "POST":
-            response = self._with_faults(request, lambda: self._call_oauth(request))
+            response = self._with_faults(request, lambda _: self._call_oauth(request))
         else:
             response = self._oauth.uncounted(method_not_allowed("POST"))
         self.counters.count_response(response.sent_status)
@@ -154,11 +169,11 @@ class Application:
                 return error_response(405, "CMN-405", "Method not allowed")
         return unknown_path()
 
-    def _with_faults(self, request: Request, make: Callable[[], Response]) -> Response:
-        fault = self.faults.take(request.path)
+    def _with_faults(self, request: Request, make: Callable[[float | None], Response]) -> Response:
+        fault = self.faults.take(request.path, request.method)
         if fault is None:
-            return self._with_error_name(make())
-        return fault.respond(lambda: self._with_error_name(make()), self._wait)
+            return self._with_error_name(make(None))
+        return fault.respond(lambda: self._with_error_name(make(fault.listed_after)), self._wait)
 
     def _uncounted(self, response: Response) -> Response:
         """Return a response with the headers of the quota that its request was not counted in."""
@@ -180,5 +195,7 @@ def _find_route(path: str) -> _Route | None:
     account, resource, record_id = found.groups()
     if record_id is None:
         return _Route(resource.replace("-", "_"), unquote(account), "")
+    if (resource, record_id) == _BULK_ASSIGN:
+        return _Route("bulk_assign", unquote(account), "")
     singular = {"messages": "message", "batches": "batch"}
     return _Route(singular[resource], unquote(account), unquote(record_id)) if resource in singular else None

@@ -31,7 +31,9 @@ class LogEntry:
 class Counters:
     """Counts; read the attributes, or ``snapshot`` for all of them.
 
-    :ivar requests: requests to the message store, by ``messages message batches batch statuses opt_outs``.
+    :ivar requests: requests to the message store, by ``messages message batches batch statuses opt_outs
+        bulk_assign``.
+    :ivar methods: the same requests by method and resource, such as ``POST batches``.
     :ivar first_pages: those of them for the first page of a list, without a page token.
     :ivar logins: logins by OAuth grant type; a refresh counts in ``refreshes`` only.
     :ivar answers: responses by status, message store and OAuth together.
@@ -46,6 +48,7 @@ class Counters:
     def __init__(self) -> None:
         self._lock = Lock()
         self.requests: Counter[str] = Counter()
+        self.methods: Counter[str] = Counter()
         self.first_pages: Counter[str] = Counter()
         self.logins: Counter[str] = Counter()
         self.answers: Counter[int] = Counter()
@@ -73,6 +76,7 @@ class Counters:
         with self._lock:
             return {
                 "requests": dict(self.requests),
+                "methods": dict(self.methods),
                 "first_pages": dict(self.first_pages),
                 "logins": dict(self.logins),
                 "refreshes": self.refreshes,
@@ -86,10 +90,11 @@ class Counters:
                 "max_in_quota_window": self.max_in_quota_window,
             }
 
-    def count_request(self, name: str, *, is_first_page: bool) -> None:
+    def count_request(self, method: str, name: str, *, is_first_page: bool) -> None:
         """Count a request to the message store."""
         with self._lock:
             self.requests[name] += 1
+            self.methods[f"{method} {name}"] += 1
             if is_first_page:
                 self.first_pages[name] += 1
 

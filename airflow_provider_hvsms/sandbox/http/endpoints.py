@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
+from airflow_provider_hvsms.sandbox.data.batches import BatchState
 from airflow_provider_hvsms.sandbox.data.filters import BatchFilters, MessageFilters, OptOutFilters
 from airflow_provider_hvsms.sandbox.data.keys import Key, SortedKeys
 from airflow_provider_hvsms.sandbox.data.phone_numbers import OWN_NUMBERS
 from airflow_provider_hvsms.sandbox.data.records import OptOut, to_json
+from airflow_provider_hvsms.sandbox.data.sent_batch import with_plus
 from airflow_provider_hvsms.sandbox.data.store import Store
 from airflow_provider_hvsms.sandbox.http import rendering
 from airflow_provider_hvsms.sandbox.http.pagination import (
@@ -22,6 +24,8 @@ from airflow_provider_hvsms.sandbox.http.pagination import (
 )
 from airflow_provider_hvsms.sandbox.http.prerendered import PrerenderedMessages
 from airflow_provider_hvsms.sandbox.http.query_parameters import QueryParameters
+from airflow_provider_hvsms.sandbox.http.request import Request
+from airflow_provider_hvsms.sandbox.http.request_bodies import BatchBody, OptOutsBody, is_phone_number
 from airflow_provider_hvsms.sandbox.http.response import (
     HttpError,
     Response,
@@ -43,6 +47,7 @@ _OPT_OUT_STATUSES = {
 _ALL_OPT_OUTS = (0, 1)
 """A window that holds the keys of all opt-outs, which have no creation."""
 _MAX_BATCH_SIZE = 100_000
+_INVALID_NUMBER = "The phone number is invalid"
 
 
 class _ListRequest(NamedTuple):
@@ -126,6 +131,26 @@ class Endpoints:
         page = take_page(SortedKeys(list(opt_outs)), request.position, request.per_page)
         text = rendering.opt_outs_csv(opt_outs[key] for key in page.keys)
         return Response(200, text.encode(), content_type="text/csv;charset=utf-8")
+
+    def send_batch(self, request: Request, listed_after: float | None) -> Response:
+        """Create a batch. Only this response has its rejected recipients.
+
+        :param listed_after: seconds until it appears in responses; ``None``: ``Settings.listing_delay``.
+        """
+        body = BatchBody.read(request, OWN_NUMBERS)
+        batch = self._store.send_batch(body.from_number, body.messages, listed_after=listed_after)
+        state = BatchState(0, batch.created, None)
+        return Response.of_text(rendering.batch_json(batch, state, batch.created), 201)
+
+    def assign_opt_outs(self, request: Request) -> Response:
+        """Opt recipients out from a sender and in to it; who is in both lists is opted out."""
+        body, result = OptOutsBody.read(request, OWN_NUMBERS), {}
+        for name, status, numbers in (("optIns", "OptIn", body.opt_ins), ("optOuts", "OptOut", body.opt_outs)):
+            successful = [number for number in numbers if is_phone_number(number)]
+            failed = [{"to": to, "errorMessage": _INVALID_NUMBER} for to in numbers if not is_phone_number(to)]
+            self._store.assign_opt_outs(body.from_number, list(map(with_plus, successful)), status=status)
+            result[name] = {"successful": successful, "failed": failed}
+        return Response.of_json(result)
 
     def start_batch(self, body: bytes) -> Response:
         """Start a live batch; this endpoint is the sandbox's own."""

@@ -27,17 +27,17 @@ class Fault:
 
     :param respond: called instead of the endpoint, with a function that makes the regular response and one that waits
         for a number of seconds; returns the response.
+    :param listed_after: seconds for which a batch that the request creates, and its messages, are missing from all
+        reads; ``None``: ``Settings.listing_delay``.
     """
 
     respond: Callable[[MakeResponse, Wait], Response]
+    listed_after: float | None = None
 
     @classmethod
     def server_error(cls, status: int = 503, retry_after: int | None = None) -> Fault:
         """Respond with any status and an error body, and with ``Retry-After`` in seconds if given."""
-        codes = {429: ("CMN-301", "Request rate exceeded"), 503: ("CMN-211", "Service Unavailable")}
-        response = error_response(status, *codes.get(status, ("CMN-203", "Internal Server Error")))
-        retry_header = [] if retry_after is None else [(RETRY_HEADER, str(retry_after))]
-        return cls._always(response.with_headers(retry_header))
+        return cls._always(_server_error(status, retry_after))
 
     @classmethod
     def unauthorized(cls) -> Fault:
@@ -115,6 +115,46 @@ class Fault:
         return cls(respond)
 
     @classmethod
+    def lost_answer(cls, *, listed_after: float | None = None, copies: int = 0) -> Fault:
+        """Do what is asked, such as create a batch, but close the connection without a response.
+
+        :param listed_after: seconds for which the batch is not listed.
+        :param copies: how many equal batches another client creates at the same time.
+        """
+        return cls._after_change(lambda response: replace(response, sent="nothing"), listed_after, copies)
+
+    @classmethod
+    def server_error_after(cls, status: int = 503, *, listed_after: float | None = None, copies: int = 0) -> Fault:
+        """Do what is asked, such as create a batch, but respond with an error as `server_error`."""
+        return cls._after_change(lambda _: _server_error(status, None), listed_after, copies)
+
+    @classmethod
+    def late_answer(cls, seconds: float, *, listed_after: float | None = None) -> Fault:
+        """Do what is asked at once, but respond only after ``seconds`` of real time."""
+
+        def respond(make: MakeResponse, wait: Wait) -> Response:
+            response = make()
+            wait(seconds)
+            return response
+
+        return cls(respond, listed_after)
+
+    @classmethod
+    def listed_late(cls, seconds: float, *, copies: int = 0) -> Fault:
+        """Respond as usual, but a batch that the request creates is missing from all reads for ``seconds``."""
+        return cls._after_change(lambda response: response, seconds, copies)
+
+    @classmethod
+    def _after_change(cls, change: Callable[[Response], Response], listed_after: float | None, copies: int) -> Fault:
+        def respond(make: MakeResponse, _: Wait) -> Response:
+            response = make()
+            for _copy in range(copies):
+                make()
+            return change(response)
+
+        return cls(respond, listed_after)
+
+    @classmethod
     def _always(cls, response: Response) -> Fault:
         return cls(lambda _make, _wait: response)
 
@@ -137,6 +177,10 @@ class _ScheduledFault:
     times: int | None
     path: str | None
     after: int
+    method: str | None
+
+    def concerns(self, path: str, method: str) -> bool:
+        return (self.path is None or self.path in path) and (self.method is None or self.method == method)
 
 
 class FaultSchedule:
@@ -146,15 +190,23 @@ class FaultSchedule:
         self._lock = Lock()
         self._scheduled: list[_ScheduledFault] = []
 
-    def add(self, fault: Fault, times: int | None = 1, path: str | None = None, after: int = 0) -> None:
+    def add(
+        self,
+        fault: Fault,
+        times: int | None = 1,
+        path: str | None = None,
+        after: int = 0,
+        method: str | None = None,
+    ) -> None:
         """Schedule a fault.
 
         :param times: number of requests that it happens to; ``None``: all of them.
         :param path: only requests whose path, without the query, contains this.
         :param after: number of such requests that are not affected, before the first one that is.
+        :param method: only requests with this HTTP method, such as ``POST``.
         """
         with self._lock:
-            self._scheduled.append(_ScheduledFault(fault, times, path, after))
+            self._scheduled.append(_ScheduledFault(fault, times, path, after, method))
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -166,11 +218,11 @@ class FaultSchedule:
         """How many of the added faults are still to happen."""
         return len(self._scheduled)
 
-    def take(self, path: str) -> Fault | None:
+    def take(self, path: str, method: str) -> Fault | None:
         """Return the fault for a request; of several, the one that was added first."""
         with self._lock:
             for scheduled in self._scheduled:
-                if scheduled.path is not None and scheduled.path not in path:
+                if not scheduled.concerns(path, method):
                     continue
                 if scheduled.after > 0:
                     scheduled.after -= 1
@@ -182,9 +234,15 @@ class FaultSchedule:
         return None
 
 
+def _server_error(status: int, retry_after: int | None) -> Response:
+    codes = {429: ("CMN-301", "Request rate exceeded"), 503: ("CMN-211", "Service Unavailable")}
+    response = error_response(status, *codes.get(status, ("CMN-203", "Internal Server Error")))
+    return response.with_headers([] if retry_after is None else [(RETRY_HEADER, str(retry_after))])
+
+
 def _with_changed_content(response: Response, change: Callable[[dict[str, Any]], None]) -> Response:
     """Return the response with its JSON object changed; any other response unchanged."""
-    has_json = response.status == 200 and response.content_type == JSON and response.body
+    has_json = response.status in (200, 201) and response.content_type == JSON and response.body
     content = json.loads(response.body) if has_json else None
     if not isinstance(content, dict):
         return response

@@ -18,7 +18,7 @@ from airflow_provider_hvsms.sandbox.http.request import Request
 from airflow_provider_hvsms.sandbox.http.response import Response, error_response
 
 HOST = "127.0.0.1"
-_MAX_BODY = 1 << 20
+_MAX_BODY = 50 << 20
 _MIN_COMPRESSED = 1 << 10
 
 
