@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -10,6 +11,10 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import check_id
+from airflow_provider_hvsms.campaigns.ledger import Ledger
+from airflow_provider_hvsms.campaigns.sql_ledger import SqlLedger
+from airflow_provider_hvsms.campaigns.task_state_ledger import TaskStateLedger
+from airflow_provider_hvsms.utils.connections import get_hook
 from airflow_provider_hvsms.utils.values import is_known
 
 DEFAULT_TABLE = "hvsms_campaigns"
@@ -57,6 +62,18 @@ class LedgerArguments:
             raise InvalidRequest(
                 "deduplicate_for needs ledger_conn_id: only a ledger in a database knows what other runs have sent."
             )
+
+    def open(self, context: Mapping[str, Any]) -> Ledger:
+        """The ledger of a task.
+
+        :param context: of the running task, whose state is the ledger if no connection is given.
+        :raises InvalidRequest: there is no ledger.
+        """
+        self.check_known()
+        self.check_ledger()
+        if self.ledger_conn_id is not None:
+            return SqlLedger(get_hook(self.ledger_conn_id), self.ledger_table)
+        return TaskStateLedger(context["task_state_store"])
 
     def check_ledger(self) -> None:
         """Check that there is a ledger.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath, XComArg
 
@@ -64,7 +64,8 @@ class HvsmsSendBatchOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("hvsms_conn_id", "is_dry_run")
-    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
+    template_ext: ClassVar[Sequence[str]] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
 
     recipients = HiddenArgument("recipients")
     text = HiddenArgument("text")
