@@ -26,12 +26,7 @@ from airflow_provider_hvsms.api.sending import OptOutAssignment, OutgoingBatch, 
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.hooks import connection_form
-from airflow_provider_hvsms.hooks.client_settings import (
-    ClientSettings,
-    read_fingerprint_key,
-    read_hash_key,
-    read_settings,
-)
+from airflow_provider_hvsms.hooks.client_settings import ClientSettings, read_hash_key, read_settings
 from airflow_provider_hvsms.hooks.token_store import VariableTokenStore, is_in_task
 from airflow_provider_hvsms.utils.data_interval import as_utc_datetime
 from airflow_provider_hvsms.utils.failures import explain_missing_connection
@@ -111,19 +106,6 @@ class HvsmsHook(BaseHook):
                 self.hvsms_conn_id, _MIN_KEY_LENGTH,
             )  # fmt: skip
         return key
-
-    def fingerprint_key(self) -> bytes:
-        """Return the key with which campaigns make fingerprints of recipients and texts.
-
-        It is derived from `hash_key` in the extra, or from the client secret if there is none: where that secret is
-        changed, tries of one campaign before and after the change look like two campaigns.
-
-        :raises ConnectionUnavailable: Airflow does not find the connection.
-        :raises InvalidSettings: the connection has neither secret, or the mask of one.
-        """
-        with explain_missing_connection(self.hvsms_conn_id):
-            connection = self.get_connection(self.hvsms_conn_id)
-        return read_fingerprint_key(connection, self.hvsms_conn_id)
 
     def iter_messages(
         self,

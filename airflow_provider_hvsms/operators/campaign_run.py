@@ -8,12 +8,16 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_hvsms.campaigns.fingerprint_key import fingerprint_key
 from airflow_provider_hvsms.campaigns.ledger import RunKey
 from airflow_provider_hvsms.campaigns.ledger_arguments import LedgerArguments
 from airflow_provider_hvsms.campaigns.opted_out import opted_out_from
+from airflow_provider_hvsms.campaigns.part import Part
 from airflow_provider_hvsms.campaigns.plan import CampaignPlan, OnInvalid, PlanSummary
 from airflow_provider_hvsms.campaigns.recipient_arguments import RecipientArguments
 from airflow_provider_hvsms.campaigns.rejected_to import RejectedToArguments
+from airflow_provider_hvsms.campaigns.rejections import rejections_in_answer
+from airflow_provider_hvsms.campaigns.sender import CampaignSender, How, SentPart
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sinks.rejected_recipients import BEFORE_SENDING, RejectedRecipients, Rejection
 from airflow_provider_hvsms.utils.hidden_arguments import reveal
@@ -22,6 +26,14 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_hvsms.api.client import MessageStoreClient
+    from airflow_provider_hvsms.api.records import Batch
+
+_IN_WORDS = {
+    How.SENT: "sent now",
+    How.ADOPTED: "sent by an earlier request, whose answer was lost",
+    How.KNOWN: "sent by an earlier try",
+    How.SKIPPED: "not sent",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,7 +61,7 @@ class CampaignRun:
         with ExitStack() as stack:
             rejected = None if self.dry_run else self._open_rejected(hook)
             client = stack.enter_context(hook.get_conn())
-            plan = stack.enter_context(self._plan(hook.fingerprint_key()))
+            plan = stack.enter_context(self._plan(fingerprint_key(hook)))
             if self.skip_opted_out:
                 plan.leave_out(opted_out_from(client, self.recipients.from_number))
             self._log_plan(plan.summary)
@@ -72,22 +84,55 @@ class CampaignRun:
     def _send(
         self, plan: CampaignPlan, client: MessageStoreClient, rejected: RejectedRecipients | None
     ) -> dict[str, Any]:
-        raise NotImplementedError
+        def keep_rejected(part: Part, batch: Batch) -> None:
+            if rejected is not None:
+                rejected.keep(part.number, rejections_in_answer(part, batch), batch_id=batch.id)
+
+        sender = CampaignSender(
+            client,
+            self.ledger.open(self.context),
+            from_number=self.recipients.from_number,
+            run=run_key(self.context),
+            lookup_time=self.ledger.lookup_time,
+            deduplicate_for=self.ledger.deduplicate_for,
+            keep_rejected=keep_rejected,
+        )
+        batches = []
+        for part in sender.send(plan):
+            self._log_part(part)
+            if part.batch_id is not None:
+                batches.append(as_result(part))
+        result = self._result(plan.summary, batches)
+        self.log.info(
+            "Done: %s messages are sent in %s batches; the service rejected %s recipients.",
+            f"{result['sent']:,}", f"{len(batches):,}", f"{result['rejected']:,}",
+        )  # fmt: skip
+        return result
 
     def _result(self, summary: PlanSummary, batches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        rejected = sum(batch["rejected_count"] for batch in batches)
         return {
             "batch_ids": [batch["id"] for batch in batches],
             "batches": list(batches),
             "recipients": summary.recipients,
             "to_send": summary.to_send,
-            "sent": sum(batch["size"] for batch in batches),
-            "rejected": sum(batch["rejected_count"] or 0 for batch in batches),
+            "sent": sum(batch["size"] for batch in batches) - rejected,
+            "rejected": rejected,
             "opted_out": summary.opted_out,
             "duplicates": summary.duplicates,
             "invalid": summary.invalid,
             "segments": summary.segments,
             "dry_run": self.dry_run,
         }
+
+    def _log_part(self, part: SentPart) -> None:
+        if part.batch_id is None:
+            self.log.info("Part %d: all of its recipients have opted out.", part.part)
+            return
+        self.log.info(
+            "Part %d is batch %s: %s messages, %s rejected; %s.",
+            part.part, part.batch_id, f"{part.size:,}", f"{part.rejected_count:,}", _IN_WORDS[part.how],
+        )  # fmt: skip
 
     def _open_rejected(self, hook: HvsmsHook) -> RejectedRecipients | None:
         sql_conn_id = self.recipients.sql_conn_id or self.ledger.ledger_conn_id
@@ -118,6 +163,17 @@ class CampaignRun:
                 )
             ),
         )  # fmt: skip
+
+
+def as_result(part: SentPart) -> dict[str, Any]:
+    """A batch as plain values, without numbers and texts."""
+    return {
+        "id": part.batch_id,
+        "part": part.part,
+        "size": part.size,
+        "rejected_count": part.rejected_count,
+        "how": part.how.value,
+    }
 
 
 def run_key(context: Context) -> RunKey:

@@ -77,27 +77,3 @@ def test_the_test_of_the_connection_and_the_settings_do_not_show_the_key(
 ) -> None:
     hook = hook_with(hvsms_connection, monkeypatch, KEY)
     assert KEY not in f"{hook.test_connection()} {hook.client_settings()!r} {hook!r}"
-
-
-def fingerprint_key_with(connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch, **fields: Any) -> bytes:
-    monkeypatch.setenv("AIRFLOW_CONN_HVSMS_DEFAULT", json.dumps({**connection, **fields}))
-    return HvsmsHook().fingerprint_key()
-
-
-def test_the_key_of_fingerprints_changes_with_the_secret_that_it_is_derived_from(
-    hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_hash_key = {**hvsms_connection["extra"], "hash_key": KEY}
-    by_secret = fingerprint_key_with(hvsms_connection, monkeypatch)
-    by_hash_key = fingerprint_key_with(hvsms_connection, monkeypatch, extra=with_hash_key)
-    assert by_secret != fingerprint_key_with(hvsms_connection, monkeypatch, password="another")
-    assert by_hash_key == fingerprint_key_with(hvsms_connection, monkeypatch, extra=with_hash_key, password="another")
-    assert by_secret != by_hash_key != KEY.encode()
-
-
-@pytest.mark.parametrize("password", ["", "***"])
-def test_without_a_secret_there_is_no_key_of_fingerprints(
-    hvsms_connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch, password: str
-) -> None:
-    with pytest.raises(InvalidSettings, match=r"'hvsms_default': [Tt]he client secret is"):
-        fingerprint_key_with(hvsms_connection, monkeypatch, password=password)
