@@ -27,7 +27,7 @@ Step = Callable[[sa.engine.Connection, sa.Table], ResultT]
 _PAUSES = (0.2, 1.0, 3.0)
 """Seconds before each further attempt."""
 
-_MAX_LOCK_WAIT = 10
+_MAX_LOCK_WAIT = 5
 """Seconds that a statement waits for a lock: short, as nothing may be sent after a long wait."""
 
 _SESSION = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
@@ -120,7 +120,7 @@ def to_row(entry: LedgerEntry, writer: str) -> Row:
     }
 
 
-def to_entry(row: Mapping[str, Any], run: RunKey | None = None) -> LedgerEntry:
+def to_entry(row: RowMapping, run: RunKey | None = None) -> LedgerEntry:
     """The entry of a row.
 
     :param run: its run, if it is known; the ids in a row may be shortened.

@@ -14,7 +14,7 @@ from airflow_provider_hvsms.api.errors import LedgerConflict
 from airflow_provider_hvsms.campaigns.ledger import EntryState, LedgerEntry, RunKey
 from airflow_provider_hvsms.campaigns.ledger_database import LedgerDatabase
 from airflow_provider_hvsms.campaigns.ledger_table import WRITER, key_of, to_entry, to_row, to_text
-from airflow_provider_hvsms.campaigns.resolving import decisions
+from airflow_provider_hvsms.campaigns.resolving import RESOLVE_KEY, decisions
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -85,12 +85,12 @@ class SqlLedger:
         )
 
     def how_to_resolve(self, entry: LedgerEntry) -> str:
-        created, not_created = decisions(entry, with_run=True)
+        created, not_created = (f'{{"{RESOLVE_KEY}": {one}}}' for one in decisions(entry, with_run=True))
         run = entry.run
         return (
             f"To decide, trigger the DAG {run.dag_id!r} once more with one of these configurations. If the batch was "
-            f'created: {{"hvsms_resolve": {created}}}. If it was not: {{"hvsms_resolve": {not_created}}}. That run only '
-            f"notes the decision and sends nothing. Then clear the task {run.task_id!r} of the run {run.run_id!r}."
+            f"created: {created}. If it was not: {not_created}. That run only notes the decision and sends nothing. "
+            f"Then clear the task {run.task_id!r} of the run {run.run_id!r}."
         )
 
     def _write(
