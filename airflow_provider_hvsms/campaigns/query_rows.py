@@ -31,7 +31,7 @@ def read_query(hook: DbApiHook, sql: str, parameters: Parameters = None, *, sql_
     PostgreSQL and MySQL keep the rows at the server (a named or unbuffered cursor), in a transaction that only reads.
 
     :param hook: gives the connection.
-    :param sql: one SELECT with a column `to` or `to_number`, perhaps `text`, and those of the text's placeholders; their
+    :param sql: one SELECT with a column `to` or `to_number`, perhaps `text`, and those of the placeholders; their
         names in any case.
     :param sql_conn_id: for messages.
     :raises InvalidRequest: the column is missing, or the statement returns no rows at all, such as an UPDATE.
