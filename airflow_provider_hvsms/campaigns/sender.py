@@ -154,7 +154,9 @@ class CampaignSender:
                 f"The sender, recipients or texts changed since an earlier try of task {self._run.task_id!r} in run "
                 f"{self._run.run_id!r}: of {len(entries):,} parts in its ledger, {len(changed):,} differ or are gone, "
                 f"the first is part {changed[0]}. Nothing was sent by this try, as some may get a text twice and "
-                "others none. Restore what the first try sent, or send the rest in a new run."
+                "others none. Restore what the first try sent, or send the rest in a new run. If nothing of it "
+                "changed, then the hash_key or client secret of the connection did, from which the key of the "
+                "fingerprints is derived: put the former one back for this try."
             )
 
     def _send_parts(

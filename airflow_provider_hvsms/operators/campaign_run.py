@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_hvsms.campaigns.fingerprint_key import fingerprint_key
-from airflow_provider_hvsms.campaigns.ledger import RunKey
+from airflow_provider_hvsms.campaigns.ledger import Ledger, RunKey
 from airflow_provider_hvsms.campaigns.ledger_arguments import LedgerArguments
 from airflow_provider_hvsms.campaigns.opted_out import opted_out_from
 from airflow_provider_hvsms.campaigns.part import Part
@@ -17,8 +17,10 @@ from airflow_provider_hvsms.campaigns.plan import CampaignPlan, OnInvalid, PlanS
 from airflow_provider_hvsms.campaigns.recipient_arguments import RecipientArguments
 from airflow_provider_hvsms.campaigns.rejected_to import RejectedToArguments
 from airflow_provider_hvsms.campaigns.rejections import rejections_in_answer
-from airflow_provider_hvsms.campaigns.sender import CampaignSender, How, SentPart
+from airflow_provider_hvsms.campaigns.sender import CampaignSender
+from airflow_provider_hvsms.campaigns.sent_part import How, SentPart
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.operators.campaign_decision import note_decision
 from airflow_provider_hvsms.sinks.rejected_recipients import BEFORE_SENDING, RejectedRecipients, Rejection
 from airflow_provider_hvsms.utils.hidden_arguments import reveal
 
@@ -58,45 +60,63 @@ class CampaignRun:
         self.recipients.check_rendered()
         self.ledger.check_known()
         hook = HvsmsHook(self.hvsms_conn_id)
-        with ExitStack() as stack:
-            rejected = None if self.dry_run else self._open_rejected(hook)
-            client = stack.enter_context(hook.get_conn())
-            plan = stack.enter_context(self._plan(fingerprint_key(hook)))
-            if self.skip_opted_out:
-                plan.leave_out(opted_out_from(client, self.recipients.from_number))
-            self._log_plan(plan.summary)
+        with hook.get_conn() as client:
             if self.dry_run:
-                return self._result(plan.summary, [])
-            self._keep_invalid(plan, rejected)
-            return self._send(plan, client, rejected)
+                with self._plan(hook, client) as plan:
+                    return self._result(plan.summary, [])
+            ledger = self.ledger.open(self.context)
+            self._note_decision(ledger, client)
+            rejected = self._open_rejected(hook)
+            with self._plan(hook, client) as plan:
+                self._keep_invalid(plan, rejected)
+                return self._send_parts(plan, self._sender(client, ledger, rejected))
 
-    def _plan(self, key: bytes) -> CampaignPlan:
+    def _note_decision(self, ledger: Ledger, client: MessageStoreClient) -> None:
+        note_decision(
+            self.ledger.resolve,
+            self.context,
+            ledger=ledger,
+            client=client,
+            run=run_key(self.context),
+            from_number=self.recipients.from_number,
+        )
+
+    @contextmanager
+    def _plan(self, hook: HvsmsHook, client: MessageStoreClient) -> Iterator[CampaignPlan]:
+        """The plan, without those who opted out."""
         recipients = self.recipients
-        return CampaignPlan(
+        plan = CampaignPlan(
             recipients.rows(),
             from_number=recipients.from_number,
             text=reveal(recipients.text),
-            key=key,
+            key=fingerprint_key(hook),
             max_batch_size=recipients.max_batch_size,
             on_invalid=self.on_invalid,
         )
+        with plan:
+            if self.skip_opted_out:
+                plan.leave_out(opted_out_from(client, recipients.from_number))
+            self._log_plan(plan.summary)
+            yield plan
 
-    def _send(
-        self, plan: CampaignPlan, client: MessageStoreClient, rejected: RejectedRecipients | None
-    ) -> dict[str, Any]:
+    def _sender(
+        self, client: MessageStoreClient, ledger: Ledger, rejected: RejectedRecipients | None
+    ) -> CampaignSender:
         def keep_rejected(part: Part, batch: Batch) -> None:
             if rejected is not None:
                 rejected.keep(part.number, rejections_in_answer(part, batch), batch_id=batch.id)
 
-        sender = CampaignSender(
+        return CampaignSender(
             client,
-            self.ledger.open(self.context),
+            ledger,
             from_number=self.recipients.from_number,
             run=run_key(self.context),
             lookup_time=self.ledger.lookup_time,
             deduplicate_for=self.ledger.deduplicate_for,
             keep_rejected=keep_rejected,
         )
+
+    def _send_parts(self, plan: CampaignPlan, sender: CampaignSender) -> dict[str, Any]:
         batches = []
         for part in sender.send(plan):
             self._log_part(part)
@@ -153,8 +173,8 @@ class CampaignRun:
             self.log.info("There are no recipients: nothing is sent.")
             return
         self.log.info(
-            "%s %s messages (%s segments) in %s batches. Left out: %s opted out, %s duplicates, %s invalid.",
-            "A dry run: it would send" if self.dry_run else "Sending",
+            "%s: %s messages (%s segments) in %s batches. Left out: %s opted out, %s duplicates, %s invalid.",
+            "A dry run, which sends nothing" if self.dry_run else "The campaign",
             *(
                 f"{count:,}"
                 for count in (

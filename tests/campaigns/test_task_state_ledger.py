@@ -177,7 +177,7 @@ def test_way_to_resolve_names_the_request_and_both_decisions(ledger: TaskStateLe
         "hvsms_resolve and"
     ) in text
     assert '{"part": 3, "batch_id": "<id of the batch>"}' in text
-    assert '{"part": 3, "not_created": true}' in text
+    assert '{"part": 3, "not_created": true, "attempts": 1}' in text
     assert "clear the task 'send'" in text
 
 
