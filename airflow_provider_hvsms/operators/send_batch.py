@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
-from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath, XComArg
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, ObjectStoragePath, XComArg
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import check_choice
@@ -161,7 +161,13 @@ class HvsmsSendBatchOperator(BaseOperator):
         """Return the result with the batches as the trigger saw them. Nothing is sent here."""
         if result is None:
             raise InvalidRequest("The task was resumed without the result of its sending.")
-        return _completed(result, batches_of(event))
+        try:
+            batches = batches_of(event)
+        except AirflowFailException as error:
+            raise AirflowFailException(
+                f"{error} The batches were sent: clear the task to go on waiting; nothing is sent again."
+            ) from None
+        return _completed(result, batches)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         if next_method == "__fail__" and (next_kwargs or {}).get("error") == "Trigger timeout":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,20 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_hvsms.api.errors import LedgerUnavailable
 from airflow_provider_hvsms.campaigns.lookup import OutcomeLookup
+from airflow_provider_hvsms.campaigns.part_record import PartRecord
 from airflow_provider_hvsms.campaigns.sql_ledger import SqlLedger
-from airflow_provider_hvsms.sandbox import Fault, Sandbox
+from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from tests.conftest import Warehouse
 from tests.support.campaigns import SENDER, TEXT, numbers, run_of, send_operator, sent
 from tests.support.leaks import Scan
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A store that creates the messages of a batch within half a second."""
+    with Sandbox(Settings(messages=100, days=3, light=10_000, auth=1_000, sending_time=0.5)) as sandbox:
+        yield sandbox
 
 
 def test_each_recipient_is_sent_the_text_once(sandbox: Sandbox, context: Any, warehouse: Warehouse) -> None:
@@ -172,7 +181,7 @@ def test_a_lost_answer_is_found_in_the_same_try(
 ) -> None:
     monkeypatch.setattr("airflow_provider_hvsms.campaigns.lookup._FIRST_PAUSE", 0.05)
     sandbox.faults.add(Fault.lost_answer(), path="/batches", method="POST")
-    result = send_operator(recipients=numbers(3), lookup_time=timedelta(seconds=1)).execute(run_of())
+    result = send_operator(recipients=numbers(3), lookup_time=timedelta(seconds=30)).execute(run_of())
     assert [batch["how"] for batch in result["batches"]] == ["adopted"]
     assert set(sent(sandbox).values()) == {1}
 
@@ -187,7 +196,7 @@ def test_a_try_that_ended_after_its_request_left_is_continued(
         broken.setattr(SqlLedger, "replace", unavailable)
         with pytest.raises(LedgerUnavailable):
             send_operator().execute(run_of())
-    result = send_operator(lookup_time=timedelta(seconds=1)).execute(run_of())
+    result = send_operator(lookup_time=timedelta(seconds=30)).execute(run_of())
     assert [batch["how"] for batch in result["batches"]] == ["adopted"]
     assert set(sent(sandbox).values()) == {1}
 
@@ -231,8 +240,6 @@ def test_nothing_personal_is_logged_returned_or_kept_in_the_ledger(
 
 def opt_out(sandbox: Sandbox, number: str) -> None:
     """Opt a recipient out by another client."""
-    from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
-
     HvsmsHook().assign_opt_outs(from_number=SENDER, opt_outs=[number])
 
 
@@ -246,11 +253,13 @@ def leave_open(monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(BaseException):
         pass
 
-    def die(*_: Any) -> Any:
+    note_intent = PartRecord.note_intent
+
+    def die(record: PartRecord, check: Callable[[], None]) -> Any:
+        note_intent(record, check)
         raise Killed
 
     with monkeypatch.context() as killing:
-        killing.setattr("airflow_provider_hvsms.api.transport.Transport.exchange", die, raising=True)
-        killing.setattr("airflow_provider_hvsms.operators.campaign_run.opted_out_from", lambda *_: ())
+        killing.setattr(PartRecord, "note_intent", die)
         with pytest.raises(Killed):
             send_operator().execute(run_of())
