@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from airflow.hooks.base import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_hvsms.api.errors import LedgerConflict, LoadRefused, TableMismatch
 from airflow_provider_hvsms.campaigns.ledger import EntryState
@@ -65,7 +66,7 @@ def test_conflict_between_two_ledgers(database: Warehouse) -> None:
 @pytest.mark.parametrize(
     "change", [{"dag_id": "Campaign"}, {"run_id": "other"}, {"task_id": "SEND"}, {"map_index": 0}], ids=str
 )
-def test_entries_of_runs_do_not_mix(ledger: SqlLedger, change: dict[str, str | int]) -> None:
+def test_entries_of_runs_do_not_mix(ledger: SqlLedger, change: dict[str, Any]) -> None:
     """Ids that differ in case only are different."""
     other = dataclasses.replace(RUN, **change)
     ledger.add(entry())

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg2.extensions
+import psycopg2
 import pytest
 import sqlalchemy as sa
-from airflow.hooks.base import BaseHook
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, BaseHook
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from airflow_provider_hvsms.api.errors import LedgerConflict, LedgerUnavailable, LoadRefused, UnsuitableDatabase
