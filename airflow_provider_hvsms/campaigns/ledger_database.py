@@ -16,7 +16,7 @@ from airflow_provider_hvsms.campaigns.ledger_table import make_table, open_table
 from airflow_provider_hvsms.sinks.sql.dialect import Database
 from airflow_provider_hvsms.sinks.sql.generic import DatabaseWithoutDialect
 from airflow_provider_hvsms.sinks.sql.registry import open_database
-from airflow_provider_hvsms.sinks.warehouses.registry import find_warehouse
+from airflow_provider_hvsms.sinks.warehouses.registry import is_warehouse
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -111,7 +111,7 @@ class LedgerDatabase:
                     connection.rollback()
 
     def _open(self) -> Database:
-        if find_warehouse(self._hook) is not None:
+        if is_warehouse(self._hook):
             raise self._unsuitable("does not enforce unique keys")
         try:
             database = open_database(self._hook)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from airflow.hooks.base import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_hvsms.api.errors import HvsmsError
 from airflow_provider_hvsms.campaigns.ledger import Ledger
