@@ -20,7 +20,7 @@ from airflow_provider_hvsms.campaigns.sql_ledger import SqlLedger
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from tests.conftest import Warehouse
-from tests.support.campaigns import SENDER, TEXT, numbers, run_of, send_operator, sent
+from tests.support.send_operator import SENDER, TEXT, numbers, run_of, send_operator, sent
 from tests.support.leaks import Scan
 
 

@@ -14,7 +14,7 @@ from airflow_provider_hvsms.operators.campaigns import HvsmsSendBatchOperator
 from airflow_provider_hvsms.sandbox import Sandbox
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor
 from airflow_provider_hvsms.utils.hidden_arguments import reveal
-from tests.support.campaigns import SENDER, numbers, run_of, send_operator
+from tests.support.send_operator import SENDER, numbers, run_of, send_operator
 
 
 @pytest.mark.parametrize(

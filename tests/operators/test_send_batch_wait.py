@@ -14,7 +14,7 @@ from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor
 from tests.conftest import Warehouse
 from tests.sensors.test_hvsms import fire, resume
-from tests.support.campaigns import numbers, run_of, send_operator, sent
+from tests.support.send_operator import numbers, run_of, send_operator, sent
 
 FIELDS = {"id", "part", "size", "rejected_count", "how"}
 STATE = {"status", "batch_size", "processed_count", "cost", "creation_time"}

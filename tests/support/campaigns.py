@@ -1,44 +1,52 @@
-"""What the tests of campaigns share: an operator, its recipients, and the context of its run."""
+"""Parts and plans of campaigns, for tests."""
 
 from __future__ import annotations
 
-from collections import Counter
-from types import SimpleNamespace
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_hvsms.operators.campaigns import HvsmsSendBatchOperator
-from airflow_provider_hvsms.sandbox import Sandbox
+from airflow_provider_hvsms.api.sending import OutgoingMessage
+from airflow_provider_hvsms.campaigns.ledger import EntryState, LedgerEntry, RunKey
+from airflow_provider_hvsms.campaigns.part import Part
 
 SENDER = "+16505550100"
-TEXT = "The store opens at nine."
+RUN = RunKey(dag_id="campaign", run_id="manual__1", task_id="send")
 
 
-def numbers(count: int, start: int = 0) -> list[str]:
-    """Different recipients, as the scan for leaks knows them."""
-    return [f"+1{201 + number // 100}55501{number % 100:02}" for number in range(start, start + count)]
+def message(number: int, text: str = "Hello") -> OutgoingMessage:
+    return OutgoingMessage(f"+1415555{number:04d}", text)
 
 
-def send_operator(**arguments: Any) -> HvsmsSendBatchOperator:
-    """An operator that sends one text to two recipients, with a ledger in the connection `warehouse`."""
-    given: dict[str, Any] = {"from_number": SENDER, "text": TEXT, "ledger_conn_id": "warehouse"}
-    if not {"recipients", "sql", "path"} & arguments.keys():
-        given["recipients"] = numbers(2)
-    return HvsmsSendBatchOperator(task_id="send", **{**given, **arguments})
+def part(number: int = 1, *, recipients: Sequence[int] = (1, 2, 3, 4), opted_out: Sequence[int] = ()) -> Part:
+    """A part whose fingerprint depends on its recipients, opted out or not."""
+    planned = sorted({*recipients, *opted_out})
+    return Part(
+        number=number,
+        fingerprint=f"fingerprint-{planned}",
+        messages=tuple(message(one) for one in recipients),
+        opted_out=tuple(message(one) for one in opted_out),
+    )
 
 
-def run_of(run_id: str = "monday", *, map_index: int = -1, conf: dict[str, Any] | None = None) -> Any:
-    """The context of a task's run, as far as the operator looks at it."""
-    task = SimpleNamespace(dag_id="campaign", run_id=run_id, task_id="send", map_index=map_index, try_number=1)
-    return {"ti": task, "dag_run": SimpleNamespace(conf=conf), "params": {}}
+class ListPlan:
+    """A plan of parts in memory."""
+
+    def __init__(self, *parts: Part) -> None:
+        self.parts = parts
+
+    def fingerprints(self) -> dict[int, str]:
+        return {one.number: one.fingerprint for one in self.parts}
+
+    def __iter__(self) -> Iterator[Part]:
+        return iter(self.parts)
 
 
-def sent(sandbox: Sandbox, text: str | None = TEXT) -> Counter[tuple[str, str]]:
-    """How often the account's messages from the sender have which recipient and text.
-
-    :param text: only messages with this text; `None`: all that the sandbox has not made itself.
-    """
-    found: Counter[tuple[str, str]] = Counter()
-    for message in sandbox.store.messages:
-        if message.text == text or (text is None and "store opens" in message.text):
-            found.update((number, message.text) for number in message.to_numbers)
-    return found
+def intended(of: Part, at: float, **values: Any) -> LedgerEntry:
+    """The entry of a part whose request was about to leave at a time, in seconds since 1970."""
+    moment = datetime.fromtimestamp(at, UTC)
+    fields: dict[str, Any] = {
+        "run": RUN, "part": of.number, "fingerprint": of.fingerprint, "size": len(of.messages),
+        "state": EntryState.INTENDED, "first_intended_at": moment, "intended_at": moment, **values,
+    }  # fmt: skip
+    return LedgerEntry(**fields)
