@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROWS_PER_FETCH = 1_000
 
 Parameters = Mapping[str, Any] | Sequence[Any] | None
-"""In the style of the database's driver, as `SQLExecuteQueryOperator` takes them."""
+"""In the style of the database's driver; for BigQuery, a mapping for `@name` or a sequence for `?`."""
 
 
 def read_query(hook: DbApiHook, sql: str, parameters: Parameters = None, *, sql_conn_id: str) -> Iterator[RecipientRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from airflow_provider_hvsms.api.errors import InvalidRequest, LoadFailed, LoadRe
 from airflow_provider_hvsms.campaigns.query_rows import read_query
 from airflow_provider_hvsms.campaigns.recipient_rows import RecipientRow
 from tests.conftest import Warehouse
+from tests.sinks.sql.hooks import Psycopg2Hook, UnknownDatabaseHook, UnknownPostgresHook
 
 NUMBER = "+12125550123"
 DATABASES = ["sqlite", "postgres", "duckdb", "mysql"]
@@ -110,6 +112,33 @@ def test_all_of_many_rows_are_read(database: str, rows: int, request: pytest.Fix
         sql = f"{numbers.format(rows)} SELECT '+1' AS to_number FROM n"
 
     assert sum(1 for _ in read(sql)) == rows
+
+
+@pytest.mark.parametrize("driver", ["default", "psycopg2"])
+def test_postgresql_sends_rows_while_the_query_runs(driver: str, postgres_warehouse: Warehouse) -> None:
+    """A division by zero in the last row is met after rows have arrived."""
+    psycopg2_hook = Psycopg2Hook(postgres_conn_id="warehouse", sqlalchemy_scheme="postgresql+psycopg2")
+    hook = psycopg2_hook if driver == "psycopg2" else BaseHook.get_hook("warehouse")
+    sql = "SELECT '+1' AS to_number, 1 / (50000 - i) AS name FROM generate_series(1, 50000) AS n (i)"
+    rows = read_query(hook, sql, sql_conn_id="warehouse")
+
+    assert next(rows).place == 1
+    with pytest.raises(LoadRefused, match="DivisionByZero 22012"):
+        list(rows)
+
+
+def test_a_database_that_is_loaded_from_files_is_read(postgres_warehouse: Warehouse) -> None:
+    redshift = type("RedshiftSQLHook", (UnknownPostgresHook,), {})
+
+    rows = read_query(redshift(), "SELECT '+1' AS to_number WHERE 'a' LIKE 'a%'", sql_conn_id="warehouse")
+
+    assert [row.to for row in rows] == ["+1"]
+
+
+def test_a_database_that_sqlalchemy_does_not_know_is_read(sqlite_warehouse: Warehouse, tmp_path: Path) -> None:
+    hook = UnknownDatabaseHook(tmp_path / "warehouse.sqlite")
+
+    assert [row.to for row in read_query(hook, "SELECT ? AS to_number", ["+1"], sql_conn_id="warehouse")] == ["+1"]
 
 
 def test_a_reader_that_stops_early_leaves_no_connection_open(postgres_warehouse: Warehouse) -> None:
