@@ -1,50 +1,38 @@
-"""The client: the reads of the message store."""
+"""The client: the reads of the message store, and what can be sent to it."""
 
 from __future__ import annotations
 
 import functools
 import logging
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import TypeVar, get_args
-from urllib.parse import quote
 
-from requests.auth import AuthBase
-
+from airflow_provider_hvsms.api.account import Account, in_path
 from airflow_provider_hvsms.api.auth.credentials import Credentials
 from airflow_provider_hvsms.api.auth.session import MAX_RENEWALS, Session
 from airflow_provider_hvsms.api.auth.shared_session import TokenStore
 from airflow_provider_hvsms.api.coverage import with_coverage
-from airflow_provider_hvsms.api.decoding import DecodePage, decode_record, decode_statuses, page_decoder
+from airflow_provider_hvsms.api.decoding import decode_assignment, decode_record, decode_statuses, page_decoder
 from airflow_provider_hvsms.api.filters import (
     MAX_PER_PAGE,
     BatchFilter,
     MessageFilter,
     OnInvalid,
     OptOutFilter,
-    Parameters,
     StatusFilter,
-    check_choice,
     check_concurrency,
-    check_id,
-    check_per_page,
 )
-from airflow_provider_hvsms.api.listing import fail_on_rejects, follow_pages, iter_records
+from airflow_provider_hvsms.api.listing import iter_records
 from airflow_provider_hvsms.api.quota.quota import Quota, QuotaLeft, UsageGroup
 from airflow_provider_hvsms.api.reader_count import count_readers
-from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Page, RecordT, StatusTotals
-from airflow_provider_hvsms.api.request import Request
-from airflow_provider_hvsms.api.response import Response
+from airflow_provider_hvsms.api.records import Batch, Message, OptOut, Page, StatusTotals
+from airflow_provider_hvsms.api.sending import OptOutAssignment, OutgoingBatch, assignment_body
 from airflow_provider_hvsms.api.slices import read_in_slices
-from airflow_provider_hvsms.api.status_codes import raise_for_refusal
 from airflow_provider_hvsms.api.transport import TimeLimits, Transport
 from airflow_provider_hvsms.api.window import Window
 
 log = logging.getLogger(__name__)
-
-ResultT = TypeVar("ResultT")
 
 
 def connect(
@@ -80,7 +68,7 @@ def connect(
 
 
 class MessageStoreClient:
-    """Reads the message store of one account. Usable by threads. Close it, or use it in a `with` block.
+    """Reads the message store of one account, and sends to it. Usable by threads. Close it, or use a `with` block.
 
     Every read may raise `LoginRefused`, `PermissionDenied` or `InvalidRequest` at once, and `ServiceUnavailable`,
     `UnexpectedResponse`, `QuotaExceeded` or `SessionEnded` when its retries are used up.
@@ -98,12 +86,9 @@ class MessageStoreClient:
     """
 
     def __init__(self, transport: Transport, session: Session, *, account_id: str = "~") -> None:
-        self._root = f"/restapi/v1.0/account/{_in_path('account_id', account_id)}/a2p-sms"
+        self._account = Account(transport, session, account_id)
         self._transport = transport
-        self._session = session
-        session.add_client()
-        # Also ends the session of a client that was not closed, when it is collected or the process exits.
-        self.close = weakref.finalize(self, _close, transport, session)
+        self.close = self._account.close
 
     @property
     def requests(self) -> int:
@@ -145,7 +130,7 @@ class MessageStoreClient:
 
         def read(part: Window) -> Iterator[Page[Message]]:
             parameters = {**part.as_parameters(), **(wanted or MessageFilter()).as_parameters()}
-            return with_coverage(self._list("/messages", parameters, per_page, on_invalid, decode), part)
+            return with_coverage(self._account.pages("/messages", parameters, per_page, on_invalid, decode), part)
 
         decode = page_decoder(Message, find_unknown=find_unknown)
         check_concurrency(concurrency)
@@ -166,8 +151,8 @@ class MessageStoreClient:
 
         :raises NotFound: it does not exist.
         """
-        path = f"/messages/{_in_path('message id', message_id)}"
-        return self._read(path, {}, lambda body: decode_record(body, Message))
+        path = f"/messages/{in_path('message id', message_id)}"
+        return self._account.read(path, {}, lambda body: decode_record(body, Message))
 
     def batch_pages(
         self,
@@ -181,7 +166,7 @@ class MessageStoreClient:
         """The batches created in a window, page by page. Arguments are those of `message_pages`."""
         parameters = {**window.as_parameters(), **(wanted or BatchFilter()).as_parameters()}
         decode = page_decoder(Batch, find_unknown=find_unknown)
-        return with_coverage(self._list("/batches", parameters, per_page, on_invalid, decode), window)
+        return with_coverage(self._account.pages("/batches", parameters, per_page, on_invalid, decode), window)
 
     def iter_batches(
         self, window: Window, wanted: BatchFilter | None = None, *, per_page: int = MAX_PER_PAGE
@@ -194,13 +179,13 @@ class MessageStoreClient:
 
         :raises NotFound: it does not exist.
         """
-        path = f"/batches/{_in_path('batch id', batch_id)}"
-        return self._read(path, {}, lambda body: decode_record(body, Batch))
+        path = f"/batches/{in_path('batch id', batch_id)}"
+        return self._account.read(path, {}, lambda body: decode_record(body, Batch))
 
     def get_statuses(self, window: Window, wanted: StatusFilter | None = None) -> StatusTotals:
         """How many messages created in a window have each status, and what they cost."""
         parameters = {**window.as_parameters(), **(wanted or StatusFilter()).as_parameters()}
-        return self._read("/statuses", parameters, decode_statuses)
+        return self._account.read("/statuses", parameters, decode_statuses)
 
     def opt_out_pages(
         self,
@@ -212,13 +197,45 @@ class MessageStoreClient:
     ) -> Iterator[Page[OptOut]]:
         """The present opt-outs, page by page; they have no window. Arguments are those of `message_pages`."""
         parameters = (wanted or OptOutFilter()).as_parameters()
-        return self._list(
+        return self._account.pages(
             "/opt-outs", parameters, per_page, on_invalid, page_decoder(OptOut, find_unknown=find_unknown)
         )
 
     def iter_opt_outs(self, wanted: OptOutFilter | None = None, *, per_page: int = MAX_PER_PAGE) -> Iterator[OptOut]:
         """The present opt-outs, one by one."""
         return iter_records(self.opt_out_pages(wanted, per_page=per_page))
+
+    def send_batch(self, batch: OutgoingBatch, *, before_sending: Callable[[], None] = lambda: None) -> Batch:
+        """Send a batch by one request, and return it as created: with the recipients that the service rejected.
+
+        Only this answer names them. The service has no idempotency key, so the request is repeated only after 429 and
+        where no connection could be opened. An error of the service's own (4xx) means that nothing was created
+        (RingCentral: error handling).
+
+        :param before_sending: called each time right before the request leaves; if it raises, nothing is sent.
+        :raises InvalidRequest: a number, a text or the number of messages is not acceptable.
+        :raises OutcomeUnknown: the answer was lost or says nothing, so that the batch may have been created.
+        """
+        return self._account.change(
+            "/batches", batch.as_body(), lambda body: decode_record(body, Batch), before_sending=before_sending
+        )
+
+    def assign_opt_outs(
+        self, from_number: str, *, opt_outs: Sequence[str] = (), opt_ins: Sequence[str] = ()
+    ) -> OptOutAssignment:
+        """Opt recipients out of messages from a sender, or in again, by one request.
+
+        Its answer says for each number whether it was set. Repeating it does no harm.
+
+        :raises InvalidRequest: there is no number, one is not acceptable, or one is in both lists.
+        :raises OutcomeUnknown: the answer was lost or says nothing.
+        """
+        return self._account.change(
+            "/opt-outs/bulk-assign",
+            assignment_body(from_number, opt_outs=opt_outs, opt_ins=opt_ins),
+            decode_assignment,
+            before_sending=lambda: None,
+        )
 
     def window_of_batch(self, batch_id: str, *, now: datetime | None = None) -> Window:
         """The window from the creation of a batch to now, in which its messages are.
@@ -245,32 +262,6 @@ class MessageStoreClient:
     ) -> None:
         self.close()
 
-    def _list(
-        self, path: str, parameters: Parameters, per_page: int, on_invalid: OnInvalid, decode: DecodePage[RecordT]
-    ) -> Iterator[Page[RecordT]]:
-        check_per_page(per_page)
-        check_choice("on_invalid", on_invalid, get_args(OnInvalid))
-
-        def fetch(page_token: str | None) -> Page[RecordT]:
-            token = {} if page_token is None else {"pageToken": page_token}
-            query = {**parameters, "perPage": per_page, **token}
-            return self._read(path, query, decode)
-
-        pages = follow_pages(path, fetch)
-        return pages if on_invalid == "quarantine" else fail_on_rejects(pages)
-
-    def _read(self, path: str, parameters: Parameters, decode: Callable[[bytes], ResultT]) -> ResultT:
-        def send(auth: AuthBase) -> ResultT:
-            request = Request("GET", self._root + path, auth, UsageGroup.LIGHT, parameters)
-
-            def accept(response: Response) -> ResultT:
-                raise_for_refusal(request, response)
-                return decode(response.body)
-
-            return self._transport.exchange(request, accept)
-
-        return self._session.with_token(send)
-
 
 @functools.cache
 def _quota_of(credentials: Credentials, share: float) -> Quota:  # noqa: ARG001 - part of the cache's key
@@ -283,13 +274,3 @@ def _session_of(
 ) -> Session:
     transport = Transport(credentials.server, quota=_quota_of(credentials, quota_share), limits=limits)
     return Session(credentials, transport, token_store=token_store, max_renewals=min(MAX_RENEWALS, limits.tries - 1))
-
-
-def _close(transport: Transport, session: Session) -> None:
-    transport.close()
-    session.remove_client()
-
-
-def _in_path(name: str, value: str) -> str:
-    check_id(name, value)
-    return quote(value, safe="~")

@@ -21,6 +21,7 @@ from airflow_provider_hvsms.api.records import (
     StatusTotals,
 )
 from airflow_provider_hvsms.api.redaction import is_id
+from airflow_provider_hvsms.api.sending import OptOutAssignment
 from airflow_provider_hvsms.api.unknown_fields import UNREADABLE, declarable, keep_unknown, names_of, strict_type
 
 # The names of 2020, which the single read may still use (RingCentral: Message Store guide, samples).
@@ -111,6 +112,14 @@ def decode_record(body: bytes, record_type: type[RecordT]) -> RecordT:
         return msgspec.json.decode(msgspec.json.encode(renamed), type=record_type)
     except UNREADABLE as error:
         raise InvalidRecord(_problem(record_type, body, error)) from error
+
+
+def decode_assignment(body: bytes) -> OptOutAssignment:
+    """Decode the answer to an assignment of opt-outs.
+
+    :raises msgspec.DecodeError: it does not have the documented shape.
+    """
+    return msgspec.json.decode(body, type=OptOutAssignment)
 
 
 def decode_statuses(body: bytes) -> StatusTotals:

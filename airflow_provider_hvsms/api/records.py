@@ -48,7 +48,8 @@ def _id_as_text(record: msgspec.Struct, record_id: str | int) -> None:
         force_setattr(record, "id", str(record_id))
 
 
-def _null_as_empty(record: msgspec.Struct, field: str) -> None:
+def null_as_empty(record: msgspec.Struct, field: str) -> None:
+    """Replace a null where the service should send a list."""
     if getattr(record, field) is None:
         force_setattr(record, field, ())
 
@@ -110,7 +111,7 @@ class Message(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _id_as_text(self, self.id)
-        _null_as_empty(self, "to")
+        null_as_empty(self, "to")
         _time_in_utc(self, "creation_time", self.creation_time)
         _time_in_utc(self, "last_modified_time", self.last_modified_time)
         _check_cost(self.cost)
@@ -129,7 +130,7 @@ class RejectedRecipient(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     description: str | None = None
 
     def __post_init__(self) -> None:
-        _null_as_empty(self, "to")
+        null_as_empty(self, "to")
 
 
 class Batch(Record, frozen=True, kw_only=True):
@@ -154,7 +155,7 @@ class Batch(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _id_as_text(self, self.id)
-        _null_as_empty(self, "rejected")
+        null_as_empty(self, "rejected")
         _time_in_utc(self, "creation_time", self.creation_time)
         _time_in_utc(self, "last_modified_time", self.last_modified_time)
         _check_cost(self.cost)

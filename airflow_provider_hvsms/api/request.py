@@ -24,6 +24,7 @@ class Request:
     group: UsageGroup
     parameters: Parameters = dataclasses.field(default_factory=dict, repr=False)
     form: Mapping[str, str] | None = dataclasses.field(default=None, repr=False)
+    json: bytes | None = dataclasses.field(default=None, repr=False)
 
     def __str__(self) -> str:
         shown = [f"{name}={self.parameters[name]}" for name in _SHOWN_PARAMETERS if name in self.parameters]

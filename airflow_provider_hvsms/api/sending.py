@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.api.records import Several, null_as_empty
 
 _SENDER = re.compile(r"\+?\d{3,15}")
 _RECIPIENT = re.compile(r"\+[1-9]\d{6,14}")
@@ -107,18 +110,34 @@ class OptOutFailure(msgspec.Struct, frozen=True, rename={"error_message": "error
 class Assignment(msgspec.Struct, frozen=True):
     """Which numbers were set, and which not."""
 
-    successful: tuple[str, ...] = ()
-    failed: tuple[OptOutFailure, ...] = ()
+    successful: Several[str] = ()
+    failed: Several[OptOutFailure] = ()
+
+    def __post_init__(self) -> None:
+        null_as_empty(self, "successful")
+        null_as_empty(self, "failed")
 
     def __repr__(self) -> str:
         return f"Assignment(<{len(self.successful):,} successful, {len(self.failed):,} failed>)"
 
 
+if TYPE_CHECKING:
+    NullableAssignment = Assignment
+else:
+    # Decoded from an object or null, kept as an assignment.
+    NullableAssignment = Assignment | None
+
+
 class OptOutAssignment(msgspec.Struct, frozen=True, rename="camel"):
     """The answer to an assignment of opt-outs and opt-ins: a success may hold failures of single numbers."""
 
-    opt_outs: Assignment = Assignment()
-    opt_ins: Assignment = Assignment()
+    opt_outs: NullableAssignment = Assignment()
+    opt_ins: NullableAssignment = Assignment()
+
+    def __post_init__(self) -> None:
+        for field in ("opt_outs", "opt_ins"):
+            if getattr(self, field) is None:
+                force_setattr(self, field, Assignment())
 
 
 def assignment_body(from_number: str, *, opt_outs: Sequence[str], opt_ins: Sequence[str]) -> bytes:

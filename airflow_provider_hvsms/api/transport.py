@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -17,12 +18,21 @@ import tenacity
 from requests.adapters import HTTPAdapter
 
 from airflow_provider_hvsms import __version__
-from airflow_provider_hvsms.api.errors import InvalidRequest, QuotaExceeded, ServiceUnavailable, UnexpectedResponse
+from airflow_provider_hvsms.api.connection_errors import connection_error
+from airflow_provider_hvsms.api.errors import (
+    InvalidRecord,
+    InvalidRequest,
+    OutcomeUnknown,
+    QuotaExceeded,
+    ServerUnreachable,
+    ServiceUnavailable,
+    UnexpectedResponse,
+)
 from airflow_provider_hvsms.api.filters import MAX_CONCURRENCY
 from airflow_provider_hvsms.api.fork import renew_after_fork
 from airflow_provider_hvsms.api.quota.permit import Permit
 from airflow_provider_hvsms.api.quota.quota import Quota, QuotaLeft, UsageGroup
-from airflow_provider_hvsms.api.redaction import hide_queries_in_logs, redact
+from airflow_provider_hvsms.api.redaction import hide_queries_in_logs
 from airflow_provider_hvsms.api.request import Request
 from airflow_provider_hvsms.api.response import Response
 from airflow_provider_hvsms.api.status_codes import raise_for_transient
@@ -34,6 +44,22 @@ ResultT = TypeVar("ResultT")
 
 _MAX_PAUSE = 60.0
 _POOL_SIZE = 2 * MAX_CONCURRENCY
+
+
+def _do_nothing() -> None:
+    """Stand in where nothing is to be done before a request leaves."""
+
+
+class _Departure:
+    """Notes when a request left."""
+
+    def __init__(self, before_sending: Callable[[], None]) -> None:
+        self._before_sending = before_sending
+        self.left_at: datetime | None = None
+
+    def leave(self) -> None:
+        self._before_sending()
+        self.left_at = datetime.now(UTC)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +134,24 @@ class Transport:
         result: ResultT = self._retrying()(self._attempt, request, accept)
         return result
 
+    def exchange_once(
+        self, request: Request, accept: Callable[[Response], ResultT], *, before_sending: Callable[[], None]
+    ) -> ResultT:
+        """Send a request that changes something, and repeat it only if it cannot have been carried out.
+
+        Retried are 429 (after its penalty) and a server to which no connection could be opened, at most
+        `limits.tries` times.
+
+        :param accept: as for `exchange`.
+        :param before_sending: called each time right before the request leaves, when it no longer waits for quota; if
+            it raises, the request is not sent.
+        :raises OutcomeUnknown: the connection was lost or timed out, or the response is 408, 5xx, a redirect or not
+            what the service sends.
+        :raises TransientError: the last attempt was refused too.
+        """
+        result: ResultT = self._retrying()(self._attempt_once, request, accept, before_sending)
+        return result
+
     def send_if_free(self, request: Request) -> None:
         """Send a request once if the quota has room for it now; otherwise do nothing."""
         if self._quota.has_room(request.group):
@@ -135,8 +179,31 @@ class Transport:
         self._closed = True
         self._http.close()
 
-    def _attempt(self, request: Request, accept: Callable[[Response], ResultT]) -> ResultT:
-        response = self._send(request)
+    def _attempt_once(
+        self, request: Request, accept: Callable[[Response], ResultT], before_sending: Callable[[], None]
+    ) -> ResultT:
+        departure = _Departure(before_sending)
+        try:
+            return self._attempt(request, accept, departure.leave)
+        except (QuotaExceeded, ServerUnreachable):
+            raise
+        except (ServiceUnavailable, UnexpectedResponse, InvalidRecord) as error:
+            if departure.left_at is None:
+                raise
+            what = str(error).removeprefix(f"{request}: ")
+            raise OutcomeUnknown(
+                f"{request}: {what} It is open whether the request was carried out. Do not repeat it before you have "
+                "looked.",
+                departure.left_at,
+            ) from None
+
+    def _attempt(
+        self,
+        request: Request,
+        accept: Callable[[Response], ResultT],
+        before_sending: Callable[[], None] = _do_nothing,
+    ) -> ResultT:
+        response = self._send(request, before_sending)
         if response.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise QuotaExceeded(
                 f"{request}: the service answered {response}. Other programs use the quota of this user and app too. "
@@ -151,29 +218,28 @@ class Transport:
                 "check the proxies between this machine and the connection's host."
             ) from error
 
-    def _send(self, request: Request) -> Response:
+    def _send(self, request: Request, before_sending: Callable[[], None] = _do_nothing) -> Response:
         with self._quota.permit(request.group, max_wait=self._limits.quota) as permit:
             if self._closed:
                 raise InvalidRequest(
                     f"{request}: the client was closed before the request was sent. Close it after its last read."
                 )
+            before_sending()
             self._count(permit)
             try:
                 response = self._http.request(
                     request.method,
                     self._server + request.path,
                     params=request.parameters,
-                    data=request.form,
+                    data=request.form if request.json is None else request.json,
+                    headers=None if request.json is None else {"Content-Type": "application/json"},
                     auth=request.auth,
                     timeout=(self._limits.connect, self._limits.read),
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
                 # The chain would show the address, whose query may hold phone numbers, in the task's log.
-                raise ServiceUnavailable(
-                    f"{request}: no complete response from {self._server}: {_cause(error)}. If this persists, check "
-                    "the connection's host and port, and that this machine can reach them."
-                ) from None
+                raise connection_error(request, self._server, error) from None
             permit.answered(response.status_code, response.headers)
         with self._counting:
             self._seconds += (permit.answered_at or permit.sent_at) - permit.sent_at
@@ -212,11 +278,3 @@ def _pause(state: tenacity.RetryCallState) -> float:
     backoff = min(_MAX_PAUSE, 2.0**state.attempt_number)
     retry_after = error.retry_after if isinstance(error, ServiceUnavailable) else None
     return max(backoff, retry_after or 0.0)
-
-
-def _cause(error: requests.RequestException) -> str:
-    """The innermost cause, without the address and its query, which may hold phone numbers."""
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
-    return f"{type(error).__name__}, {type(cause).__name__}: {redact(str(cause))}"

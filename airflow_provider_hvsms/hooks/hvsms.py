@@ -1,4 +1,4 @@
-"""The hook: reads the message store with an Airflow connection."""
+"""The hook: reads the message store, and sends to it, with an Airflow connection."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from airflow_provider_hvsms.api.filters import (
     StatusFilter,
     View,
 )
+from airflow_provider_hvsms.api.sending import OptOutAssignment, OutgoingBatch, OutgoingMessage
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.hooks import connection_form
@@ -223,6 +224,28 @@ class HvsmsHook(BaseHook):
         """
         wanted = OptOutFilter(from_number=from_number, to_number=to_number, status=status)
         return self._client.iter_opt_outs(wanted, per_page=per_page)
+
+    def send_batch(self, *, from_number: str, messages: Sequence[OutgoingMessage], text: str | None = None) -> Batch:
+        """Send a batch by one request, and return it as created: with the recipients that the service rejected.
+
+        Calling it again sends the messages again. `HvsmsSendBatchOperator` sends each batch once, whatever happens.
+
+        :param from_number: the sender, a number that the account may send from.
+        :param messages: one for each recipient, at least one; each may have a text of its own.
+        :param text: the text of the others, at most 1,000 characters.
+        :raises InvalidRequest: a number, a text or the number of messages is not acceptable.
+        :raises OutcomeUnknown: no answer says whether the batch was created.
+        """
+        return self._client.send_batch(OutgoingBatch(from_number=from_number, messages=tuple(messages), text=text))
+
+    def assign_opt_outs(
+        self, *, from_number: str, opt_outs: Sequence[str] = (), opt_ins: Sequence[str] = ()
+    ) -> OptOutAssignment:
+        """Opt recipients out of messages from a sender, or in again, by one request, and return which were set.
+
+        :raises OutcomeUnknown: no answer says which were set. Calling it again does no harm.
+        """
+        return self._client.assign_opt_outs(from_number, opt_outs=opt_outs, opt_ins=opt_ins)
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in and read one page, without retries or waiting for quota. Returns the success and a message."""

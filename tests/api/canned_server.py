@@ -36,9 +36,18 @@ Respond = Callable[[str], Canned]
 """Maps a path with its query to the response. Logins have their own."""
 
 
+Change = Callable[[bytes], Canned | None]
+"""Maps the body of a request that changes something to the response; `None` closes the connection without one."""
+
+
 @contextmanager
-def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Canned(LOGIN)) -> Iterator[str]:
-    """Run a server that responds to reads with `respond`, and return its URL."""
+def canned_server(
+    respond: Respond = lambda _: Canned({}),
+    *,
+    login: Callable[[], Canned] = lambda: Canned(LOGIN),
+    change: Change = lambda _: Canned({}),
+) -> Iterator[str]:
+    """Run a server that responds to reads with `respond` and to changes with `change`, and return its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -47,8 +56,14 @@ def canned_server(respond: Respond, *, login: Callable[[], Canned] = lambda: Can
             self._send(respond(self.path))
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self._send(login() if self.path.endswith("/token") else Canned({}))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if "/oauth/" in self.path:
+                return self._send(login() if self.path.endswith("/token") else Canned({}))
+            canned = change(body)
+            if canned is None:
+                self.close_connection = True
+                return None
+            return self._send(canned)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
             """Keep the output of the tests free of requests."""

@@ -12,10 +12,10 @@ from airflow_provider_hvsms.api.errors import HvsmsError
 def drawn() -> set[tuple[str, str]]:
     """Pairs of an error and its base, from the drawing."""
     pairs: set[tuple[str, str]] = set()
-    branch = ""
-    for indent, name in re.findall(r"^    (│   |    )?[├└]── (\w+)$", errors.__doc__ or "", re.MULTILINE):
-        pairs.add((name, branch if indent else "HvsmsError"))
-        branch = branch if indent else name
+    path = ["HvsmsError"]
+    for indent, name in re.findall(r"^    ((?:│   |    )*)[├└]── (\w+)$", errors.__doc__ or "", re.MULTILINE):
+        path = [*path[: len(indent) // 4 + 1], name]
+        pairs.add((name, path[-2]))
     return pairs
 
 

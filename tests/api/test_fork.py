@@ -56,9 +56,9 @@ def test_a_child_forked_while_a_request_is_in_flight_can_read(sandbox: Sandbox) 
 @pytest.mark.parametrize(
     "lock",
     [
-        "_session._token_lock",
-        "_session._clients_lock",
-        "_session._transport._counting",
+        "_account._session._token_lock",
+        "_account._session._clients_lock",
+        "_account._session._transport._counting",
         "_transport._counting",
         "_transport._quota._changed",
     ],
