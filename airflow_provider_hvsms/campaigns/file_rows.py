@@ -7,7 +7,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
@@ -39,7 +39,7 @@ def read_file(path: ObjectStoragePath) -> Iterator[RecipientRow]:
     return _read(path, name, read)
 
 
-def _read(path: ObjectStoragePath, name: str, read: _Reader) -> Iterator[RecipientRow]:
+def _read(path: Any, name: str, read: _Reader) -> Iterator[RecipientRow]:
     with (
         translated_errors(name, lost="Nothing was sent.", advice="Check that it exists and can be read."),
         ExitStack() as stack,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 
 from airflow_provider_hvsms.api.errors import InvalidRequest, LoadFailed, LoadRefused
 from airflow_provider_hvsms.api.redaction import redact
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROWS_PER_FETCH = 1_000
 
 Parameters = Mapping[str, Any] | Sequence[Any] | None
-"""In the style of the database's driver, as `SQLExecuteQueryOperator` takes them."""
+"""In the style of the database's driver; for BigQuery, a mapping for `@name` or a sequence for `?`."""
 
 
 def read_query(hook: DbApiHook, sql: str, parameters: Parameters = None, *, sql_conn_id: str) -> Iterator[RecipientRow]:
@@ -31,7 +31,7 @@ def read_query(hook: DbApiHook, sql: str, parameters: Parameters = None, *, sql_
     PostgreSQL and MySQL keep the rows at the server (a named or unbuffered cursor), in a transaction that only reads.
 
     :param hook: gives the connection.
-    :param sql: one SELECT with a column `to` or `to_number`, perhaps `text`, and those of the text's placeholders; their
+    :param sql: one SELECT with a column `to` or `to_number`, perhaps `text`, and those of the placeholders; their
         names in any case.
     :param sql_conn_id: for messages.
     :raises InvalidRequest: the column is missing, or the statement returns no rows at all, such as an UPDATE.
@@ -81,7 +81,9 @@ def _rows_of_database(hook: DbApiHook, sql: str, parameters: Parameters) -> Iter
                 yield from some
             connection.rollback()
     except DBAPIError as error:
-        raise _QueryError(_describe(error), is_permanent=database.is_permanent(error)) from None
+        raise _QueryError(
+            _describe(error), is_permanent=isinstance(error, _PERMANENT) or database.is_permanent(error)
+        ) from None
 
 
 def _rows_of_warehouse(warehouse: Warehouse, sql: str, parameters: Parameters) -> Iterator[Sequence[Any]]:
@@ -115,6 +117,9 @@ def _describe(error: DBAPIError) -> str:
 def _without_value(message: str) -> str:
     return _VALUE.sub(r"\1***", message)
 
+
+_PERMANENT = (DataError, NotSupportedError, ProgrammingError)
+"""Beside those of which a load knows: a query has mistakes that the statements of a load cannot have."""
 
 _VALUE = re.compile(r"(value:? ).*", re.IGNORECASE)
 """In messages of BigQuery and MySQL, such as `Bad int64 value: abc`, what follows is a value of a row."""

@@ -39,4 +39,4 @@ def explain_invalid(value: object) -> str:
         return "its number does not start with + and a country code"
     if _TRUNK_PREFIX.search(value):
         return "its number has a (0), which is dialled within the country only"
-    return "its number is not in E.164 format, such as +14155550100"
+    return "its number is not in E.164 format"

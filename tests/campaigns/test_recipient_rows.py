@@ -10,7 +10,7 @@ from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.sending import OutgoingMessage
 from airflow_provider_hvsms.campaigns.recipient_rows import read_list
 
-NUMBER = "+14155550100"
+NUMBER = "+12125550123"
 
 
 def test_an_item_is_a_number_a_mapping_or_a_message() -> None:
@@ -50,7 +50,7 @@ def test_what_is_no_list_is_refused_without_its_content(value: Any) -> None:
     with pytest.raises(InvalidRequest, match="^recipients is a ") as caught:
         read_list(value)
 
-    assert "4155550100" not in str(caught.value)
+    assert "2125550123" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_item_that_is_no_recipient_is_named_by_its_place(item: Any, message: 
     with pytest.raises(InvalidRequest, match=message) as caught:
         list(read_list([NUMBER, item]))
 
-    assert "4155550100" not in str(caught.value)
+    assert "2125550123" not in str(caught.value)
 
 
 def test_a_representation_shows_neither_number_nor_text() -> None:

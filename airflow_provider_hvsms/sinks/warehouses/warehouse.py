@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any, ClassVar
 
 from airflow_provider_hvsms.sinks.files.format import FileFormat
@@ -89,9 +89,13 @@ class Warehouse(ABC):
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
-        """A DB-API cursor of a connection of its own, for rows that are read as they arrive. It needs no session."""
-        with closing(self._hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
+        """A DB-API cursor in a session of its own, for a query of the user whose rows are read as they arrive."""
+        with self.session(), self._cursor() as cursor:
             yield cursor
+
+    @abstractmethod
+    def _cursor(self) -> AbstractContextManager[Any]:
+        """A DB-API cursor, closed at the end; all of its errors are in `driver_errors` or of this package."""
 
     @abstractmethod
     def check(self, table: str) -> None:
