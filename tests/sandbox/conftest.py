@@ -18,6 +18,7 @@ from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from tests.support.clock import ManualClock
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
+SENDER = "+16505550100"
 BASE = "/restapi/v1.0/account/~/a2p-sms"
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 STARTED = (END + timedelta(hours=12)).timestamp()
@@ -59,6 +60,19 @@ class Client:
         headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         encoded = urlencode(query, doseq=True)
         return self.send(method, f"{self.base}{path}" + (f"?{encoded}" if encoded else ""), headers=headers)
+
+    def post(self, path: str, content: Any, content_type: str | None = "application/json") -> Reply:
+        """Send JSON, or a text as it is."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if content_type is not None:
+            headers["Content-Type"] = content_type
+        body = content if isinstance(content, str) else json.dumps(content)
+        return self.send("POST", f"{self.base}{path}", body, headers)
+
+    def send_batch(self, *recipients: str, text: str = "Hello", **fields: Any) -> Reply:
+        """Send a batch with one text."""
+        messages = [{"to": [number]} for number in recipients]
+        return self.post("/batches", {"from": SENDER, "text": text, "messages": messages, **fields})
 
     def pages(self, path: str, query: dict[str, Any]) -> list[dict[str, Any]]:
         pages = [self.read(path, query).json()]

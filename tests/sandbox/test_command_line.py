@@ -27,6 +27,8 @@ from airflow_provider_hvsms.sandbox.__main__ import main
         "--window=nan",
         "--penalty=-1",
         "--latency=-1",
+        "--sending-time=-1",
+        "--listing-delay=nan",
         "--token-ttl=0",
         "--port=70000",
         "--end=2026-01-01",

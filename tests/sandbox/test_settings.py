@@ -21,6 +21,8 @@ from airflow_provider_hvsms.sandbox import Settings
         {"last_page": "none"},
         {"rate_headers": frozenset({"X"})},
         {"page_token_ttl": 0},
+        {"sending_time": -1},
+        {"listing_delay": -1},
     ],
 )
 def test_invalid_settings_are_refused(settings: dict[str, Any]) -> None:

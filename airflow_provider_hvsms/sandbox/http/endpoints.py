@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
-from airflow_provider_hvsms.sandbox.data.batches import BatchState
 from airflow_provider_hvsms.sandbox.data.filters import BatchFilters, MessageFilters, OptOutFilters
 from airflow_provider_hvsms.sandbox.data.keys import Key, SortedKeys
 from airflow_provider_hvsms.sandbox.data.phone_numbers import OWN_NUMBERS
@@ -139,7 +139,7 @@ class Endpoints:
         """
         body = BatchBody.read(request, OWN_NUMBERS)
         batch = self._store.send_batch(body.from_number, body.messages, listed_after=listed_after)
-        state = BatchState(0, batch.created, None)
+        state = self._store.batch_state(replace(batch, rejected=()), batch.created)
         return Response.of_text(rendering.batch_json(batch, state, batch.created), 201)
 
     def assign_opt_outs(self, request: Request) -> Response:
