@@ -46,7 +46,7 @@ class HvsmsAssignOptOutsOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("hvsms_conn_id",)
-    template_ext: ClassVar[Sequence[str]] = (".sql",)
+    template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
 
     opt_outs = HiddenArgument("opt-outs")

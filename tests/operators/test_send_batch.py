@@ -20,8 +20,8 @@ from airflow_provider_hvsms.campaigns.sql_ledger import SqlLedger
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from tests.conftest import Warehouse
-from tests.support.send_operator import SENDER, TEXT, numbers, run_of, send_operator, sent
 from tests.support.leaks import Scan
+from tests.support.send_operator import SENDER, TEXT, numbers, run_of, send_operator, sent
 
 
 @pytest.fixture
