@@ -64,7 +64,7 @@ class HvsmsSendBatchOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("hvsms_conn_id", "is_dry_run")
-    template_ext: ClassVar[Sequence[str]] = (".sql",)
+    template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
 
     recipients = HiddenArgument("recipients")
