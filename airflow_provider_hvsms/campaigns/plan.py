@@ -172,7 +172,7 @@ class CampaignPlan:
         if self._first_invalid and self._on_invalid == "fail":
             place, reason = self._first_invalid
             raise InvalidRequest(
-                f"{self._invalid_count:,} recipients have no valid number; the first is {place}: {reason}. Nothing was "
+                f"Rows without a valid number: {self._invalid_count:,}. The first is {place}: {reason}. Nothing was "
                 "sent. Correct them, or leave them out with on_invalid='quarantine'."
             )
         self._duplicates = self._spool.sort()

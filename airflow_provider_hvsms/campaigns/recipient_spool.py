@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 CACHE_SIZE = 8_192
@@ -20,6 +21,9 @@ class Arrival(NamedTuple):
     text: str | None
     segments: int
 
+    def __repr__(self) -> str:
+        return f"Arrival(place={self.place})"
+
 
 class PlannedRecipient(NamedTuple):
     """A recipient of the plan."""
@@ -27,6 +31,9 @@ class PlannedRecipient(NamedTuple):
     number: str
     text: str | None
     opted_out: int
+
+    def __repr__(self) -> str:
+        return "PlannedRecipient(…)"
 
 
 class InvalidRow(NamedTuple):
@@ -105,8 +112,9 @@ class RecipientSpool:
 
     def leave_out(self, numbers: Iterable[str]) -> None:
         """Mark those of the numbers that are planned as opted out, and no others."""
-        self._run("UPDATE planned SET opted_out = 0 WHERE opted_out")
-        self._database.executemany("UPDATE planned SET opted_out = 1 WHERE number = ?", ((one,) for one in numbers))
+        with self._transaction():
+            self._run("UPDATE planned SET opted_out = 0 WHERE opted_out")
+            self._database.executemany("UPDATE planned SET opted_out = 1 WHERE number = ?", ((one,) for one in numbers))
 
     def totals(self) -> Totals:
         found = self._run("SELECT COUNT(*), TOTAL(opted_out), TOTAL(segments * (NOT opted_out)) FROM planned")
@@ -129,14 +137,22 @@ class RecipientSpool:
             last = rows[-1][0]
 
     def _flush(self) -> None:
-        self._database.execute("BEGIN")
-        self._database.executemany(
-            "INSERT INTO arrived (number, place, text, segments) VALUES (?, ?, ?, ?)", self._arrivals
-        )
-        self._database.executemany("INSERT INTO invalid (place, number, reason) VALUES (?, ?, ?)", self._invalid)
-        self._database.execute("COMMIT")
+        with self._transaction():
+            self._database.executemany(
+                "INSERT INTO arrived (number, place, text, segments) VALUES (?, ?, ?, ?)", self._arrivals
+            )
+            self._database.executemany("INSERT INTO invalid (place, number, reason) VALUES (?, ?, ?)", self._invalid)
         self._arrivals.clear()
         self._invalid.clear()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """One transaction for many statements, for speed. It cannot be rolled back."""
+        self._database.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._database.execute("COMMIT")
 
     def _run(self, statement: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
         return self._database.execute(statement, parameters)

@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.campaigns.plan import CampaignPlan
 from airflow_provider_hvsms.campaigns.recipient_rows import read_list
+from airflow_provider_hvsms.campaigns.recipient_spool import Arrival, PlannedRecipient
 
 SENDER = "+16505550100"
 FIRST, SECOND, THIRD = "+12125550101", "+12125550102", "+12125550103"
@@ -83,9 +84,7 @@ def test_the_same_number_with_different_texts_is_refused_by_its_rows(texts: tupl
 
 
 def test_an_invalid_number_fails_the_plan_with_the_first_row_and_the_count() -> None:
-    with pytest.raises(
-        InvalidRequest, match=r"^2 recipients have no valid number; the first is Recipient 2: its number"
-    ):
+    with pytest.raises(InvalidRequest, match=r"^Rows without a valid number: 2. The first is Recipient 2: its number"):
         with planned([FIRST, "2125550199", SECOND, {"to": None}]):
             pass
 
@@ -175,6 +174,27 @@ def test_a_later_list_of_opt_outs_replaces_the_earlier_one() -> None:
         plan.leave_out([SECOND])
 
         assert [[one.to for one in part.opted_out] for part in plan] == [[SECOND]]
+
+
+def test_opt_outs_that_cannot_be_read_to_their_end_can_be_given_again() -> None:
+    def lost() -> Iterator[str]:
+        yield FIRST
+        raise ConnectionError
+
+    with planned([FIRST, SECOND]) as plan:
+        with pytest.raises(ConnectionError):
+            plan.leave_out(lost())
+        plan.leave_out([SECOND])
+
+        assert [[one.to for one in part.messages] for part in plan] == [[FIRST]]
+
+
+def test_representations_show_neither_number_nor_text() -> None:
+    with planned([FIRST], text="Hello Ada") as plan:
+        shown = repr((list(plan), plan, plan.summary, Arrival(FIRST, 1, "Ada", 1), PlannedRecipient(FIRST, "Ada", 0)))
+
+    assert "5550101" not in shown
+    assert "Ada" not in shown
 
 
 def test_a_part_may_have_nobody_to_send_to() -> None:
