@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_hvsms.campaigns.fingerprint_key import fingerprint_key
-from airflow_provider_hvsms.campaigns.ledger import Ledger, RunKey
+from airflow_provider_hvsms.campaigns.ledger import Ledger
 from airflow_provider_hvsms.campaigns.ledger_arguments import LedgerArguments
 from airflow_provider_hvsms.campaigns.opted_out import opted_out_from
 from airflow_provider_hvsms.campaigns.part import Part
@@ -19,6 +19,7 @@ from airflow_provider_hvsms.campaigns.rejected_to import RejectedToArguments
 from airflow_provider_hvsms.campaigns.rejections import rejections_in_answer
 from airflow_provider_hvsms.campaigns.sender import CampaignSender
 from airflow_provider_hvsms.campaigns.sent_part import How, SentPart
+from airflow_provider_hvsms.campaigns.task_run import run_key
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.operators.campaign_decision import note_decision
 from airflow_provider_hvsms.sinks.rejected_recipients import BEFORE_SENDING, RejectedRecipients, Rejection
@@ -194,15 +195,3 @@ def as_result(part: SentPart) -> dict[str, Any]:
         "rejected_count": part.rejected_count,
         "how": part.how.value,
     }
-
-
-def run_key(context: Context) -> RunKey:
-    """The key of the task's entries in a ledger."""
-    task: Any = context["ti"]
-    map_index = getattr(task, "map_index", None)
-    return RunKey(
-        dag_id=task.dag_id,
-        run_id=task.run_id,
-        task_id=task.task_id,
-        map_index=-1 if map_index is None else map_index,
-    )

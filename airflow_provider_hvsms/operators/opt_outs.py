@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath
 
-from airflow_provider_hvsms.campaigns.ledger import RunKey
 from airflow_provider_hvsms.campaigns.opt_out_arguments import DEFAULT_BATCH_SIZE, OptOutArguments
 from airflow_provider_hvsms.campaigns.opt_out_assignment import OptOutAssigner
 from airflow_provider_hvsms.campaigns.rejected_to import RejectedToArguments
+from airflow_provider_hvsms.campaigns.task_run import run_key
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sinks.personal_data import PersonalData
 from airflow_provider_hvsms.utils.arguments import keep, rendered, takes
@@ -93,7 +93,7 @@ class HvsmsAssignOptOutsOperator(BaseOperator):
             source.check_known()
             changes = source.read()
             hook = HvsmsHook(self.hvsms_conn_id)
-            rejected = rejected_to.open(_run_of(context), hook, sql_conn_id=source.sql_conn_id)
+            rejected = rejected_to.open(run_key(context), hook, sql_conn_id=source.sql_conn_id)
             with hook.get_conn() as client:
                 assigner = OptOutAssigner(client, source.from_number, rejected)
                 summary = assigner.assign(changes, size=source.max_batch_size)
@@ -111,10 +111,3 @@ class HvsmsAssignOptOutsOperator(BaseOperator):
                 f"{summary['failed']:,}",
                 "; ".join(f"{one['count']:,} × {one['reason']}" for one in summary["reasons"]),
             )
-
-
-def _run_of(context: Context) -> RunKey:
-    instance: Any = context["ti"]
-    return RunKey(
-        dag_id=instance.dag_id, run_id=instance.run_id, task_id=instance.task_id, map_index=instance.map_index
-    )

@@ -5,13 +5,14 @@ Airflow can mask single values, but looks for each of them in every line that it
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
+from datetime import datetime
+from decimal import Decimal
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 from airflow.providers.common.compat.sdk import XComArg
-
-from airflow_provider_hvsms.utils.values import is_known
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -32,6 +33,8 @@ class Hidden:
 
     def __call__(self, *, context: Context, jinja_env: jinja2.Environment) -> Hidden:
         """Called by Airflow to render a template field."""
+        if not _has_template(self.value):
+            return self  # Airflow takes seconds to render thousands of texts
         task: Any = context["task"]
         return Hidden(task.render_template(self.value, context, jinja_env), self.noun)
 
@@ -41,7 +44,7 @@ class Hidden:
 
     def __repr__(self) -> str:
         if isinstance(self.value, str):
-            return f"<{self.noun}>" if is_known(self.value) else f"<{self.noun} of a template>"
+            return f"<{self.noun} of a template>" if _has_template(self.value) else f"<{self.noun}>"
         return f"<{len(self.value):,} {self.noun}>" if isinstance(self.value, Sized) else f"<{self.noun}>"
 
 
@@ -78,6 +81,17 @@ class HiddenArgument:
 def reveal(value: Any) -> Any:
     """The value of an argument that may be hidden."""
     return value.value if isinstance(value, Hidden) else value
+
+
+def _has_template(value: Any) -> bool:
+    """Whether rendering can change a value: it holds a template, or something of another task."""
+    if isinstance(value, str):
+        return any(sign in value for sign in ("{{", "{%", "{#"))
+    if isinstance(value, Mapping):
+        return any(map(_has_template, value.values()))
+    if isinstance(value, list | tuple | set):
+        return any(map(_has_template, value))
+    return not isinstance(value, int | float | Decimal | datetime | NoneType)
 
 
 def _has_references(value: Any) -> bool:

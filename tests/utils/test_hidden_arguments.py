@@ -78,3 +78,12 @@ def test_no_attribute_of_the_operator_shows_the_value() -> None:
     operator = Sending(task_id="send", recipients=[NUMBER])
     own = {name: value for name, value in vars(operator).items() if not name.startswith("_BaseOperator__")}
     assert "4155550123" not in repr(own)
+
+
+def test_what_holds_no_template_is_not_rendered() -> None:
+    class Unrendered(Sending):
+        def render_template(self, *arguments: Any, **more: Any) -> Any:
+            raise AssertionError("Nothing is to be rendered.")
+
+    found = rendered(Unrendered(task_id="send", recipients=[NUMBER, {"to": NUMBER, "age": 30, "text": "Hello {name}"}]))
+    assert len(reveal(found)) == 2

@@ -22,7 +22,7 @@ RECIPIENTS: dict[str, list[str]] = json.loads(os.environ["RECIPIENTS"])
 """By task, so that each task has some of its own."""
 TEXT = os.environ["TEXT"]
 ARGUMENTS: dict[str, Any] = {"from_number": os.environ["SENDER"], "retries": 0}
-LEDGER = {"ledger_conn_id": "warehouse"}
+LEDGER: dict[str, Any] = {"ledger_conn_id": "warehouse"}
 WAIT: dict[str, Any] = {"wait_for_completion": True, "poke_interval": 0.2}
 
 with DAG("campaigns", schedule=None, params={"dry": True, "text": "opens"}) as dag:
