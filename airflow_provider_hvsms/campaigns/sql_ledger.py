@@ -15,6 +15,7 @@ from airflow_provider_hvsms.campaigns.ledger import EntryState, LedgerEntry, Run
 from airflow_provider_hvsms.campaigns.ledger_database import LedgerDatabase
 from airflow_provider_hvsms.campaigns.ledger_table import WRITER, key_of, to_entry, to_row, to_text
 from airflow_provider_hvsms.campaigns.resolving import RESOLVE_KEY, decisions
+from airflow_provider_hvsms.sinks.sql.counts import count_affected
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -103,7 +104,7 @@ class SqlLedger:
         key = {**key_of(entry.run), "part": entry.part}
 
         def write(connection: sa.engine.Connection, table: sa.Table) -> bool:
-            changed: int = connection.execute(statement(table)).rowcount
+            changed = count_affected(connection, statement(table))
             connection.commit()
             return changed == 1
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -30,7 +32,7 @@ class MemoryStore:
 
 
 class FolderStore:
-    """Keeps values as files, for several processes."""
+    """Keeps values as files, for several processes; a write takes effect after a random time, as over a network."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -40,6 +42,7 @@ class FolderStore:
         return json.loads(path.read_text()) if path.exists() else default
 
     def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
+        time.sleep(random.uniform(0, 1))
         part = self._folder / uuid.uuid4().hex
         part.write_text(json.dumps(value))
         part.replace(self._folder / key)

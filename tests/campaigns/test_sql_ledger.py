@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from datetime import timedelta
 from typing import Any
@@ -126,6 +127,17 @@ def test_of_processes_that_replace_at_once_exactly_one_succeeds(request: pytest.
     open_ledger().add(entry())
     found = racing.race(4, racing.replace, racing.sql_ledger, json.dumps(warehouse.connection))
     assert found == {"won": 1, "LedgerConflict": 3}
+
+
+def test_table_that_another_process_has_just_created_is_used(
+    database: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ledger().add(entry())
+    kind = type(registry.open_database(BaseHook.get_connection("warehouse").get_hook()))
+    columns, looks = kind.columns, itertools.count()
+    monkeypatch.setattr(kind, "columns", lambda *arguments: columns(*arguments) if next(looks) else {})
+    assert open_ledger().entries(RUN) == {1: entry()}
+    assert next(looks) > 1
 
 
 def test_table_of_a_schema(postgres_warehouse: Warehouse) -> None:
