@@ -21,7 +21,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks")],
-        "operators": [_modules("operators", "hvsms", "report")],
+        "operators": [_modules("operators", "campaigns", "hvsms", "report")],
         "sensors": [_modules("sensors")],
         "triggers": [_modules("triggers")],
         "transfers": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hmac
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ DEFAULT_SERVER = "https://platform.ringcentral.com"
 
 _MASK = "***"
 """What Airflow's form shows, and submits, in place of a secret."""
+
+_FINGERPRINT_PURPOSE = b"airflow-provider-hvsms: fingerprints of campaigns"
+"""Sets the key of fingerprints apart from the secret that it is derived from."""
 
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0", ""})
@@ -94,6 +98,21 @@ def read_hash_key(connection: Connection, hvsms_conn_id: str) -> str:
         return _secret(connection.extra_dejson, "hash_key")
     except InvalidSettings as error:
         raise InvalidSettings(f"Connection {hvsms_conn_id!r}: {error}") from error
+
+
+def read_fingerprint_key(connection: Connection, hvsms_conn_id: str) -> bytes:
+    """The key of the fingerprints of campaigns: derived from `hash_key`, or else from the client secret.
+
+    :raises InvalidSettings: there is neither, or the mask that Airflow shows in place of a secret.
+    """
+    secret = read_hash_key(connection, hvsms_conn_id)
+    try:
+        secret = secret or _unmasked(connection.password or "", "The client secret")
+    except InvalidSettings as error:
+        raise InvalidSettings(f"Connection {hvsms_conn_id!r}: {error}") from error
+    if not secret:
+        raise InvalidSettings(f"Connection {hvsms_conn_id!r}: the client secret is missing: fill in the password.")
+    return hmac.digest(secret.encode(), _FINGERPRINT_PURPOSE, "sha256")
 
 
 def _server(connection: Connection) -> str:

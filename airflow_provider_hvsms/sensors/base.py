@@ -15,28 +15,21 @@ from airflow.providers.common.compat.sdk import (
     AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
-    conf,
 )
 
-from airflow_provider_hvsms.api.batch_lookup import COMPLETED, BatchLookup
-from airflow_provider_hvsms.api.errors import ConnectionUnavailable, InvalidRequest, TransientError
+from airflow_provider_hvsms.api.batch_lookup import BatchLookup
+from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
+from airflow_provider_hvsms.sensors.waiting import defer_until_fired, look, unfinished_of
 from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchTrigger
 from airflow_provider_hvsms.utils.arguments import check_when_parsed
-from airflow_provider_hvsms.utils.batches import as_summary, in_words
-from airflow_provider_hvsms.utils.failures import fail_without_retry
+from airflow_provider_hvsms.utils.batches import as_summary
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_hvsms.api.client import MessageStoreClient
     from airflow_provider_hvsms.api.records import Batch
-
-DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
-"""What Airflow's configuration says."""
-
-_MAX_LINES = 5
-"""Batches whose progress one poke logs; of more, only the count."""
 
 _SKIPPED_BY_SOFT_FAIL = (AirflowFailException, AirflowSensorTimeout, AirflowTaskTimeout)
 
@@ -70,17 +63,15 @@ class HvsmsSensor(BaseSensorOperator):
         raise NotImplementedError
 
     def poke(self, context: Context) -> PokeReturnValue:
-        with fail_without_retry(self.hvsms_conn_id):
-            try:
-                batches = self.find_batches(context)
-            except ConnectionUnavailable:
-                raise  # to Airflow's retries: it may be a mistyped id
-            except TransientError as error:
-                self.log.warning("This poke failed: %s The next one follows in %.0f s.", error, self.poke_interval)
-                return PokeReturnValue(is_done=False)
-        unfinished = [batch for batch in batches if batch.status != COMPLETED]
-        self._log_progress(batches, unfinished)
-        return PokeReturnValue(is_done=not unfinished, xcom_value=[as_summary(batch) for batch in batches])
+        batches = look(
+            lambda: self.find_batches(context),
+            hvsms_conn_id=self.hvsms_conn_id,
+            poke_interval=self.poke_interval,
+            log=self.log,
+        )
+        if batches is None:
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=not unfinished_of(batches), xcom_value=[as_summary(batch) for batch in batches])
 
     def execute(self, context: Context) -> Any:
         with self.open_session():
@@ -108,18 +99,13 @@ class HvsmsSensor(BaseSensorOperator):
     def defer_until_completed(self, *, deadline: datetime, **trigger: Any) -> NoReturn:
         """Leave the worker until the trigger fires; `execute_complete` goes on then."""
         max_interval = (self.max_wait or timedelta(hours=1)) if self.exponential_backoff else None
-        self.defer(
-            timeout=max(deadline - datetime.now(UTC), timedelta(seconds=1)),
-            trigger=HvsmsBatchTrigger(
-                hvsms_conn_id=self.hvsms_conn_id,
-                poll_interval=self.poke_interval,
-                longest_poll_interval=_seconds(max_interval),
-                **trigger,
-            ),
-            method_name="execute_complete",
-            kwargs={"deadline": deadline.isoformat()},
+        watching = HvsmsBatchTrigger(
+            hvsms_conn_id=self.hvsms_conn_id,
+            poll_interval=self.poke_interval,
+            longest_poll_interval=_seconds(max_interval),
+            **trigger,
         )
-        raise RuntimeError("a deferral does not return")
+        defer_until_fired(self, watching, deadline=deadline)
 
     def new_deadline(self) -> datetime:
         """When a wait that begins now has taken `timeout`."""
@@ -145,24 +131,6 @@ class HvsmsSensor(BaseSensorOperator):
             client = vars(self).pop("client", None)
             if client is not None:
                 client.close()
-
-    def _log_progress(self, batches: list[Batch], unfinished: list[Batch]) -> None:
-        self.log.info("%s of %s batches are completed.", f"{len(batches) - len(unfinished):,}", f"{len(batches):,}")
-        for batch in unfinished[:_MAX_LINES]:
-            self.log.info("Batch %s is %s.", batch.id, in_words(batch))
-        if len(unfinished) > _MAX_LINES:
-            self.log.info("And %s more are not completed.", f"{len(unfinished) - _MAX_LINES:,}")
-
-
-def batches_of(event: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The batches of a trigger's event.
-
-    :raises AirflowFailException: the event says why the wait failed, or there is none.
-    """
-    if event is None or event.get("status") != "success":
-        raise AirflowFailException(f"The wait for batches failed: {(event or {}).get('message', 'there was no event')}")
-    batches: list[dict[str, Any]] = event["batches"]
-    return batches
 
 
 def _seconds(length: timedelta | float | None) -> float | None:

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import PokeReturnValue
+from airflow.providers.common.compat.sdk import PokeReturnValue, XComArg
 
 from airflow_provider_hvsms.api.batch_lookup import COMPLETED
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import BatchFilter, check_batch_id
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
-from airflow_provider_hvsms.sensors.base import DEFAULT_DEFERRABLE, HvsmsSensor, batches_of
+from airflow_provider_hvsms.sensors.base import HvsmsSensor
+from airflow_provider_hvsms.sensors.waiting import DEFAULT_DEFERRABLE, batches_of, find_all
 from airflow_provider_hvsms.utils.arguments import check_when_parsed, keep, rendered, takes
 from airflow_provider_hvsms.utils.data_interval import WindowArguments
 from airflow_provider_hvsms.utils.failures import fail_without_retry
@@ -42,7 +43,7 @@ class HvsmsBatchSensor(HvsmsSensor):
     def __init__(
         self,
         *,
-        batch_id: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
+        batch_id: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | XComArg,
         hvsms_conn_id: str = HvsmsHook.default_conn_name,
         deferrable: bool = DEFAULT_DEFERRABLE,
         **kwargs: Any,
@@ -54,11 +55,7 @@ class HvsmsBatchSensor(HvsmsSensor):
                 self._batch_ids()
 
     def find_batches(self, context: Context) -> list[Batch]:
-        batch_ids = self._batch_ids()
-        found = self.lookup.find(batch_ids)
-        if found.errors:
-            raise next(iter(found.errors.values()))
-        return [found.batches[batch_id] for batch_id in batch_ids]
+        return find_all(self.lookup, self._batch_ids())
 
     def begin_deferred(self, context: Context) -> Any:
         with fail_without_retry(self.hvsms_conn_id):

@@ -82,6 +82,16 @@ def _count(value: str | float) -> str | float | None:
     return value if abs(value) < _MAX_COUNT else None
 
 
+def protected_description(protection: Protection, value: str | None) -> str | None:
+    """Words of the service as the setting wants them: with no phone number, or with nothing that could be part of one.
+
+    A number is in a column of its own, so it is removed with `keep`, too.
+    """
+    if value is None or protection.setting == "keep":
+        return value and redact(value)
+    return _description(value)
+
+
 def _description(value: str | float) -> str | None:
     if not isinstance(value, str):
         return None

@@ -18,10 +18,10 @@ from airflow_provider_hvsms.sinks.protected_json import protected_reject
 from airflow_provider_hvsms.sinks.schema import REJECTS, Layout, Sink
 from airflow_provider_hvsms.transfers.lineage import describe_events, describe_load
 from airflow_provider_hvsms.transfers.progress import Progress
-from airflow_provider_hvsms.transfers.protection import check_personal_data, protection_for
 from airflow_provider_hvsms.transfers.unknown_field_log import UnknownFieldLog
 from airflow_provider_hvsms.utils.arguments import check_when_parsed, rendered
 from airflow_provider_hvsms.utils.failures import fail_without_retry
+from airflow_provider_hvsms.utils.protection import check_personal_data, protection_for
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -19,12 +19,10 @@ from airflow_provider_hvsms.sinks.files.partitions import PartitionBy, check_par
 from airflow_provider_hvsms.sinks.files.registry import FORMATS
 from airflow_provider_hvsms.sinks.files.sink import DEFAULT_ROWS_PER_PART, open_files
 from airflow_provider_hvsms.sinks.schema import Layout, OnSchemaChange, Sink
-from airflow_provider_hvsms.sinks.sql.sink import open_table
-from airflow_provider_hvsms.sinks.warehouses.registry import find_warehouse
-from airflow_provider_hvsms.sinks.warehouses.sink import open_warehouse_table
 from airflow_provider_hvsms.utils.arguments import ArgumentGroup
-from airflow_provider_hvsms.utils.connections import as_sql_hook, get_hook, get_path
+from airflow_provider_hvsms.utils.connections import get_path
 from airflow_provider_hvsms.utils.lineage import DatasetName, name_folder, name_table
+from airflow_provider_hvsms.utils.tables import open_table_of
 from airflow_provider_hvsms.utils.values import is_known
 
 DELTA = "delta"
@@ -85,17 +83,12 @@ class TableTarget:
 
     def open(self, layout: Layout[Any], *, window: Window | None, with_rejects: bool) -> AbstractContextManager[Sink]:
         self.check_known()
-        hook = self._hook()
-        options: dict[str, Any] = {"with_rejects": with_rejects, "on_schema_change": self.on_schema_change}
-        if warehouse := find_warehouse(hook):
-            return open_warehouse_table(warehouse, self.table, layout, **options)
-        return open_table(as_sql_hook(self.sql_conn_id, hook), self.table, layout, **options)
+        return open_table_of(
+            self.sql_conn_id, self.table, layout, with_rejects=with_rejects, on_schema_change=self.on_schema_change
+        )
 
     def name_datasets(self) -> tuple[DatasetName, DatasetName]:
         return name_table(self.sql_conn_id, self.table), name_table(self.sql_conn_id, f"{self.table}_rejects")
-
-    def _hook(self) -> Any:
-        return get_hook(self.sql_conn_id)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from airflow_provider_hvsms.api.errors import InvalidRequest
+
 
 def is_known(value: object) -> bool:
     """Whether an argument has its value when the DAG is parsed: neither a template nor another task's result."""
@@ -33,3 +35,18 @@ def as_batch_ids(value: Any) -> Any:
         return [as_batch_id(value)]
     several = as_list(value)
     return [as_batch_id(one) for one in several] if isinstance(several, Sequence) else several
+
+
+def as_boolean(name: str, value: object) -> bool:
+    """A boolean, or its text as a template renders it.
+
+    :raises InvalidRequest: it is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text not in ("true", "false"):
+        raise InvalidRequest(
+            f"{name} is {value!r}; it must be True or False. A template that rendered to nothing looks like this."
+        )
+    return text == "true"

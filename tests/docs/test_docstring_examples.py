@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 from airflow.providers.common.compat import sdk
+from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from airflow_provider_hvsms.api.auth.credentials import Credentials, JwtGrant
 from airflow_provider_hvsms.api.client import connect
@@ -23,9 +24,14 @@ from airflow_provider_hvsms.api.filters import MessageFilter
 from airflow_provider_hvsms.api.quota.quota import Quota, UsageGroup
 from airflow_provider_hvsms.api.transport import Transport
 from airflow_provider_hvsms.api.window import Window
+from airflow_provider_hvsms.campaigns.recipient_rows import read_list
 from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
+from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor
 from airflow_provider_hvsms.sinks.schema import MESSAGES
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
+from tests.campaigns.state_store import MemoryStore
+from tests.support.campaigns import RUN, ListPlan, part
+from tests.support.memory_ledger import MemoryLedger
 from tests.support.modules import own_modules
 
 SERVER = "https://platform.ringcentral.com"
@@ -95,12 +101,28 @@ def given(sandbox: Sandbox, hvsms_connection: dict[str, Any], tmp_path: Path) ->
             one.__name__: one for one in (Fault, HvsmsMessagesToSqlOperator, JwtGrant, MessageFilter, Sandbox, Settings)
         },
         **{one.__name__: one for one in (UsageGroup, Window, closing, connect, datetime, timedelta)},
+        **_of_campaigns(),
         "MESSAGES": MESSAGES,
         "UTC": UTC,
         "requests": requests,
     }
     with connect(credentials) as client, sdk.DAG(dag_id="example", start_date=datetime(2026, 1, 1, tzinfo=UTC)):
         yield {**names, "client": client, "window": Window(now - timedelta(days=2), now - timedelta(days=1))}
+
+
+def _of_campaigns() -> dict[str, Any]:
+    return {
+        "numbers": [{"to": "+14155550100", "name": "Ada"}],
+        "opted_out_numbers": [],
+        "key": b"key",
+        "read_list": read_list,
+        "plan": ListPlan(part()),
+        "ledger": MemoryLedger(),
+        "run": RUN,
+        "context": {"task_state_store": MemoryStore()},
+        "PostgresHook": PostgresHook,
+        "HvsmsBatchSensor": HvsmsBatchSensor,
+    }
 
 
 def test_every_public_class_is_found() -> None:

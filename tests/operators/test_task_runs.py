@@ -47,6 +47,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
         subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, env=environment)
         with (home / "log").open("w") as log:
             subprocess.run([sys.executable, DAGS / "tasks.py"], check=True, env=environment, stdout=log, stderr=log)
+        opt_outs = {one.to_number: one.status for one in answering.store.opt_outs}
+        (home / "opt_outs").write_text(json.dumps(opt_outs))
     return home
 
 
@@ -107,3 +109,23 @@ def test_what_is_logged_of_requests_at_level_debug_has_no_query(ran: Path) -> No
 def test_a_day_is_one_of_the_dags_time_zone(ran: Path) -> None:
     assert tries(ran, "a_day_of_25_hours") == [("success", 1)]
     assert "created in [2025-10-25T22:00:00.000Z, 2025-10-26T23:00:00.000Z)" in log_of(ran)
+
+
+def test_opt_outs_are_set_from_rendered_lists(ran: Path) -> None:
+    assert tries(ran, "opt_out") == [("success", 1)]
+    found = json.loads((ran / "opt_outs").read_text())
+    numbers = [f"+1415555700{digit}" for digit in range(1, 5)]
+    assert [found.get(number) for number in numbers] == ["OptOut", "OptOut", "OptIn", "OptOut"]
+
+
+def test_mapped_opt_outs_that_are_none_fail_at_once(ran: Path) -> None:
+    assert tries(ran, "opt_out_mapped") == [("success", 1), ("failed", 1), ("success", 1)]
+
+
+def test_airflow_keeps_no_number_of_opt_outs(ran: Path) -> None:
+    with closing(sqlite3.connect(ran / "airflow.db")) as database:
+        query = "SELECT rendered_fields FROM rendered_task_instance_fields WHERE task_id = 'opt_out'"
+        [[rendered]] = database.execute(query).fetchall()
+        kept = "\n".join(database.iterdump())
+    assert "opt-outs>" in rendered
+    assert not [number for number in ("5557001", "5557002", "5557003") if number in kept + log_of(ran)]

@@ -6,7 +6,7 @@ import errno
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow_provider_hvsms.api.errors import (
@@ -153,25 +153,34 @@ class Folder:
     def _full_path(self, name: str) -> str:
         return f"{self._path.path.rstrip('/')}/{name}"
 
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        """Raise errors that name the folder and the cause's first line, without credentials."""
-        try:
-            yield
-        except HvsmsError:
-            raise
-        except Exception as error:
-            first_line = str(error).strip().partition("\n")[0].rstrip(".")
-            message = (
-                f"{self.display_name} cannot be used: {type(error).__name__}: "
-                f"{_QUERY_OR_LOGIN.sub('…', first_line)}. The load did not complete."
-            )
-            if _is_permanent(error):
-                raise UnusableFolder(
-                    f"{message} Check that the bucket or container exists, and that files in the folder can be listed, "
-                    "written and removed."
-                ) from None
-            raise FolderUnavailable(f"{message} Run the task again.") from None
+    def _translated_errors(self) -> AbstractContextManager[None]:
+        return translated_errors(
+            self.display_name,
+            lost="The load did not complete.",
+            advice="Check that the bucket or container exists, and that files in the folder can be listed, written and "
+            "removed.",
+        )
+
+
+@contextmanager
+def translated_errors(display_name: str, *, lost: str, advice: str) -> Iterator[None]:
+    """Raise errors that name a file or folder and the cause's first line, without credentials.
+
+    :param lost: a sentence: what was not done.
+    :param advice: a sentence: what to check if the error is permanent.
+    """
+    try:
+        yield
+    except HvsmsError:
+        raise
+    except Exception as error:
+        first_line = str(error).strip().partition("\n")[0].rstrip(".")
+        message = (
+            f"{display_name} cannot be used: {type(error).__name__}: {_QUERY_OR_LOGIN.sub('…', first_line)}. {lost}"
+        )
+        if _is_permanent(error):
+            raise UnusableFolder(f"{message} {advice}") from None
+        raise FolderUnavailable(f"{message} Run the task again.") from None
 
 
 def _name_of(entry: dict[str, Any]) -> str:

@@ -47,6 +47,16 @@ def open_database(hook: DbApiHook) -> Database:
     :raises UnsuitableDatabase: it is loaded from files, by a loader of its own.
     """
     _refuse_loaded_from_files(hook)
+    return _open_with_dialect(hook)
+
+
+def open_readable_database(hook: DbApiHook) -> Database:
+    """The database behind a hook, for queries of its user: also of those that are loaded from files."""
+    is_loaded_from_files = any(one.__name__ in LOADERS for one in type(hook).__mro__)
+    return _open(DatabaseWithoutDialect, hook) if is_loaded_from_files else _open_with_dialect(hook)
+
+
+def _open_with_dialect(hook: DbApiHook) -> Database:
     try:
         return _open(DATABASES.get(hook.dialect_name, GenericDatabase), hook)
     except (NoSuchModuleError, ArgumentError, ImportError, NotImplementedError, AttributeError):

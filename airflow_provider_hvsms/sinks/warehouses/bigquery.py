@@ -12,7 +12,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import IO, Any
@@ -22,6 +22,7 @@ from airflow_provider_hvsms.sinks.files.parquet import Parquet
 from airflow_provider_hvsms.sinks.schema import Changes, Column, ColumnType, Layout, Row
 from airflow_provider_hvsms.sinks.sql.sql_types import DECIMAL_PLACES
 from airflow_provider_hvsms.sinks.warehouses import bigquery_sql as sql
+from airflow_provider_hvsms.sinks.warehouses.bigquery_cursor import BigQueryCursor
 from airflow_provider_hvsms.sinks.warehouses.bigquery_errors import ClientErrors, describe, is_conflict
 from airflow_provider_hvsms.sinks.warehouses.sample_statement import sample_statement
 from airflow_provider_hvsms.sinks.warehouses.warehouse import ExistingColumn, Merge, Warehouse
@@ -78,6 +79,9 @@ class BigQuery(Warehouse):
             )
         with closing(self._hook.get_client(project_id=project)) as self._client:
             yield
+
+    def _cursor(self) -> AbstractContextManager[Any]:
+        return nullcontext(BigQueryCursor(self._client))
 
     def full_name(self, table: str) -> str:
         return str(self._name(table))
@@ -170,7 +174,7 @@ class BigQuery(Warehouse):
         config = self._bigquery.LoadJobConfig(
             source_format="PARQUET", write_disposition="WRITE_APPEND", create_disposition="CREATE_NEVER"
         )
-        job_id = f"{_own_name(stage)}_part_{self._part_count:05d}"
+        job_id = f"{sql.own_name(stage)}_part_{self._part_count:05d}"
         self._part_count += 1
         place = {"job_id": job_id, "location": self._location}
         job = self._start(job_id, partial(self._client.load_table_from_file, part, stage, job_config=config, **place))
@@ -198,7 +202,7 @@ class BigQuery(Warehouse):
         for merge in merges:
             self._check_rows(merge)
         script = sql.merge_script([self._plan(merge) for merge in merges], datetime.now(UTC))
-        found = self._run_script(script, f"{_own_name(merges[0].stage)}_merge")
+        found = self._run_script(script, f"{sql.own_name(merges[0].stage)}_merge")
         records, existing, written = (int(found[name]) for name in ("records", "existing", "written"))
         inserted = records - existing
         updated = written - inserted
@@ -291,7 +295,3 @@ class BigQuery(Warehouse):
             for column in columns
         ]
         return self._bigquery.Table(str(name), schema=schema)
-
-
-def _own_name(table: str) -> str:
-    return table.rpartition(".")[2]

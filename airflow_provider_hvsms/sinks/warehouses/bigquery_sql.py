@@ -262,3 +262,8 @@ def _lock(target: str, merge: Merge, now: datetime) -> list[str]:
         f"INSERT INTO {target} ({', '.join(map(SYNTAX.quote, values))}) VALUES ({', '.join(values.values())})",
         f"DELETE FROM {target} WHERE {' AND '.join(f'{SYNTAX.quote(name)} = {values[name]}' for name in found_by)}",
     ]
+
+
+def own_name(table: str) -> str:
+    """The name of a table without its project and dataset."""
+    return table.rpartition(".")[2]

@@ -53,10 +53,19 @@ def _is_installed(package: str) -> bool:
 
 def find_warehouse(hook: Any) -> Warehouse | None:
     """The warehouse behind a hook, or one of its subclasses; `None` if the hook is not one of a warehouse."""
-    names = [f"{hook_class.__module__}.{hook_class.__qualname__}" for hook_class in type(hook).__mro__]
-    found = next((WAREHOUSES[name] for name in names if name in WAREHOUSES), GENERAL_HOOKS.get(names[0]))
+    found = _find(hook)
     if found is None:
         return None
     module, name = found
     warehouse: Warehouse = getattr(importlib.import_module(module), name)(hook)
     return warehouse
+
+
+def is_warehouse(hook: Any) -> bool:
+    """Whether a hook, or the class that it is derived from, is one of a warehouse."""
+    return _find(hook) is not None
+
+
+def _find(hook: Any) -> tuple[str, str] | None:
+    names = [f"{hook_class.__module__}.{hook_class.__qualname__}" for hook_class in type(hook).__mro__]
+    return next((WAREHOUSES[name] for name in names if name in WAREHOUSES), GENERAL_HOOKS.get(names[0]))

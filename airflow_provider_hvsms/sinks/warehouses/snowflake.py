@@ -10,7 +10,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import IO, Any
 
 from airflow_provider_hvsms.api.errors import CommitUnknown, LoadFailed, LoadRefused
@@ -85,6 +85,9 @@ class Snowflake(Warehouse):
             settings = " ".join(f"{name} = {value}" for name, value in sql.SESSION_PARAMETERS.items())
             self._run(f"ALTER SESSION SET {settings}")
             yield
+
+    def _cursor(self) -> AbstractContextManager[Any]:
+        return closing(self._connection.cursor())
 
     def check(self, table: str) -> None:
         self._prepare_lock(self._enter_schema(table))

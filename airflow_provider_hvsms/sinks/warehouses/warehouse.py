@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any, ClassVar
 
 from airflow_provider_hvsms.sinks.files.format import FileFormat
@@ -48,7 +48,7 @@ class Merge:
 
 
 class Warehouse(ABC):
-    """A warehouse behind a hook. All methods but `session` and `full_name` are called within `session`.
+    """A warehouse behind a hook. All methods but `session`, `cursor` and `full_name` are called within `session`.
 
     A subclass lets errors of the driver pass: the sink turns those of `driver_errors` into errors of this package.
 
@@ -86,6 +86,16 @@ class Warehouse(ABC):
     def session(self) -> Iterator[None]:
         """Open a connection, and close it at the end."""
         yield
+
+    @contextmanager
+    def cursor(self) -> Iterator[Any]:
+        """A DB-API cursor in a session of its own, for a query of the user whose rows are read as they arrive."""
+        with self.session(), self._cursor() as cursor:
+            yield cursor
+
+    @abstractmethod
+    def _cursor(self) -> AbstractContextManager[Any]:
+        """A DB-API cursor, closed at the end; all of its errors are in `driver_errors` or of this package."""
 
     @abstractmethod
     def check(self, table: str) -> None:

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_hvsms.api.transport import TimeLimits
 from airflow_provider_hvsms.hooks import hvsms
+from airflow_provider_hvsms.operators.campaigns import HvsmsAssignOptOutsOperator
 from airflow_provider_hvsms.operators.hvsms import HvsmsCheckStatusesOperator, HvsmsGetStatusesOperator
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor
 from airflow_provider_hvsms.transfers.hvsms_to_object_storage import HvsmsMessagesToObjectStorageOperator
@@ -40,6 +41,16 @@ with DAG(
             task_id=name, hvsms_conn_id=name, phone_numbers=["+16505550177"], window=DAY, retries=0
         )
 
+    # Put together, so that Airflow does not have them from the text of this file.
+    HvsmsAssignOptOutsOperator(
+        task_id="opt_out",
+        from_number="+16505550100",
+        opt_outs=["+1415555" + "7001", "+1415555" + "{{ 7000 + 2 }}"],
+        opt_ins="{{ '+1415555' ~ 7003 }}",
+    )
+    HvsmsAssignOptOutsOperator.partial(task_id="opt_out_mapped", from_number="+16505550100").expand(
+        opt_outs=[["+14155557004"], None, []]
+    )
     HvsmsGetStatusesOperator(task_id="a_day_of_25_hours", date_to="2025-10-27T00:00:00+01:00", window=DAY)
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The argument `personal_data` of a transfer: when it is refused, and the protection that it asks for."""
+"""The argument `personal_data` of an operator: when it is refused, and the protection that it asks for."""
 
 from __future__ import annotations
 
