@@ -1,8 +1,10 @@
-"""A part of a campaign: what one batch sends."""
+"""A part of a campaign: what one batch sends; and the plan, which has the parts."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from airflow_provider_hvsms.api.sending import OutgoingMessage
 
@@ -22,3 +24,13 @@ class Part:
     fingerprint: str
     messages: tuple[OutgoingMessage, ...] = dataclasses.field(repr=False)
     opted_out: tuple[OutgoingMessage, ...] = dataclasses.field(default=(), repr=False)
+
+
+class Plan(Protocol):
+    """The parts of a campaign, the same in each pass but for opt-outs."""
+
+    def fingerprints(self) -> Mapping[int, str]:
+        """The fingerprint of each part by its number."""
+
+    def __iter__(self) -> Iterator[Part]:
+        """The parts in their order, one in memory at a time."""
