@@ -59,15 +59,12 @@ class Decision:
             raise InvalidRequest(f"resolve must hold either batch_id, or not_created as true: {_FORMS}.")
         if batch_id is not None:
             check_batch_id(batch_id)
-        for name in ("run_id", "task_id"):
-            if decided.get(name) is not None:
-                check_id(f"{name} in resolve", decided[name])
         return cls(
             part=_integer(decided, "part", least=1),
-            batch_id=batch_id,
-            attempts=_integer(decided, "attempts", least=1) if "attempts" in decided else 1,
-            run_id=decided.get("run_id"),
-            task_id=decided.get("task_id"),
+            batch_id=None if batch_id is None else str(batch_id),
+            attempts=_integer(decided, "attempts", least=1) if decided.get("attempts") is not None else 1,
+            run_id=_id(decided, "run_id"),
+            task_id=_id(decided, "task_id"),
             map_index=_integer(decided, "map_index", least=-1) if decided.get("map_index") is not None else None,
         )
 
@@ -185,8 +182,19 @@ def _as_mapping(value: object) -> Mapping[str, object]:
     return value
 
 
+def _id(decided: Mapping[str, object], name: str) -> str | None:
+    value = decided.get(name)
+    if value is None:
+        return None
+    check_id(f"{name} in resolve", value)
+    return str(value)
+
+
 def _integer(decided: Mapping[str, object], name: str, *, least: int) -> int:
     value = decided.get(name)
+    # A template renders a number as its digits.
+    if isinstance(value, str) and value.strip().isdecimal():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InvalidRequest(f"{name} in resolve must be a whole number from {least}: {_FORMS}.")
     return value

@@ -55,7 +55,7 @@ class PartRecord:
 
     @property
     def state(self) -> EntryState | None:
-        return self.entry and self.entry.state
+        return None if self.entry is None else self.entry.state
 
     @property
     def known(self) -> LedgerEntry:
