@@ -12,8 +12,8 @@ from msgspec.structs import force_setattr
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.records import Several, null_as_empty
 
-_SENDER = re.compile(r"\+?\d{3,15}")
-_RECIPIENT = re.compile(r"\+[1-9]\d{6,14}")
+_SENDER = re.compile(r"\+?[0-9]{3,15}")
+_RECIPIENT = re.compile(r"\+[1-9][0-9]{6,14}")
 
 MAX_TEXT_LENGTH = 1_000
 """Characters of a message's text (RingCentral: SendA2PSMSMessageRequest)."""
