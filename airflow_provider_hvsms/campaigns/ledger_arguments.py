@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
@@ -78,13 +79,19 @@ class LedgerArguments:
     def check_ledger(self) -> None:
         """Check that there is a ledger.
 
-        :raises InvalidRequest: this Airflow has none of its own, and no connection is given.
+        :raises InvalidRequest: no connection is given, and this Airflow has no ledger of its own, or would delete it.
         """
         if self.ledger_conn_id is None and not AIRFLOW_V_3_3_PLUS:
             raise InvalidRequest(
                 "ledger_conn_id is missing. Without a ledger, another try of this task could send every message a "
                 "second time: name a connection to a database, which keeps what was sent in the table "
                 f"{self.ledger_table!r}. Only Airflow 3.3 and later can keep it without one."
+            )
+        if self.ledger_conn_id is None and conf.getboolean("state_store", "clear_on_success", fallback=False):
+            raise InvalidRequest(
+                "ledger_conn_id is missing, and [state_store] clear_on_success is on: Airflow would delete what is "
+                "noted as sent as soon as the task has succeeded, and clearing the task would send every message a second "
+                "time. Name a connection to a database for the ledger, or turn the option off."
             )
 
 

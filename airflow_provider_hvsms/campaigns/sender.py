@@ -119,6 +119,7 @@ class CampaignSender:
         self._ledger = ledger
         self._from_number = from_number
         self._run = run
+        self._lookup_time = lookup_time
         self._clock = clock
         self._sleep = sleep
         self._keep_rejected = keep_rejected
@@ -168,10 +169,18 @@ class CampaignSender:
                     f"Part {part.number} changed while the campaign was being sent. It and the parts after it were not "
                     "sent. The source of the recipients must return the same in each pass."
                 )
-            record = PartRecord(
-                self._ledger, self._run, part, entries.get(part.number), clock=self._clock, sleep=self._sleep
-            )
-            yield self._send_part(part, record)
+            yield self._send_part(part, self._record_of(part, entries))
+
+    def _record_of(self, part: Part, entries: Mapping[int, LedgerEntry]) -> PartRecord:
+        return PartRecord(
+            self._ledger,
+            self._run,
+            part,
+            entries.get(part.number),
+            lookup_time=self._lookup_time,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
 
     def _send_part(self, part: Part, record: PartRecord) -> SentPart:
         try:
