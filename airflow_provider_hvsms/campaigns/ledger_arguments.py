@@ -90,8 +90,8 @@ class LedgerArguments:
         if self.ledger_conn_id is None and conf.getboolean("state_store", "clear_on_success", fallback=False):
             raise InvalidRequest(
                 "ledger_conn_id is missing, and [state_store] clear_on_success is on: Airflow would delete what is "
-                "noted as sent as soon as the task has succeeded, and clearing the task would send every message a second "
-                "time. Name a connection to a database for the ledger, or turn the option off."
+                "noted as sent as soon as the task has succeeded, and clearing the task would send every message a "
+                "second time. Name a connection to a database for the ledger, or turn the option off."
             )
 
 
