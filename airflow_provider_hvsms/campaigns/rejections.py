@@ -1,8 +1,8 @@
-"""The rejected recipients of a part: as the first answer names them, or found later from its batch's messages."""
+"""The rejected recipients of a part, as they are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from airflow_provider_hvsms.api.records import Batch, RejectedRecipient
 from airflow_provider_hvsms.campaigns.part import Part
@@ -11,9 +11,9 @@ from airflow_provider_hvsms.sinks.rejected_recipients import Rejection
 
 
 def rejections_in_answer(part: Part, batch: Batch) -> list[Rejection]:
-    """The recipients that the service rejected from a part, of the answer to its request.
+    """The recipients that the service rejected from a part.
 
-    :param batch: the answer; a batch that is read later names no rejected recipients.
+    :param batch: the answer to its request, or the batch with what `RejectedLookup` derived.
     """
     places = _places(part)
     return [
@@ -26,19 +26,6 @@ def rejections_in_answer(part: Part, batch: Batch) -> list[Rejection]:
             place=places.get(to or ""),
         )
         for rejected in batch.rejected
-    ]
-
-
-def rejections_from_messages(part: Part, batch: Batch, accepted: Collection[str]) -> list[Rejection]:
-    """The recipients of a part that its batch has no message to. Why they were rejected is not known any more.
-
-    :param accepted: the recipients of all messages of the batch.
-    """
-    places, found = _places(part), {normalise(number) for number in accepted}
-    return [
-        Rejection(to=message.to, rejected_at=batch.creation_time, place=places[message.to])
-        for message in part.messages
-        if message.to not in found
     ]
 
 

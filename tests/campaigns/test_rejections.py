@@ -7,7 +7,7 @@ from typing import Any
 from airflow_provider_hvsms.api.records import Batch, RejectedRecipient
 from airflow_provider_hvsms.api.sending import OutgoingMessage
 from airflow_provider_hvsms.campaigns.part import Part
-from airflow_provider_hvsms.campaigns.rejections import rejections_from_messages, rejections_in_answer
+from airflow_provider_hvsms.campaigns.rejections import rejections_in_answer
 from tests.support.messages import NOON
 
 NUMBERS = tuple(f"+1415555010{digit}" for digit in range(5))
@@ -52,18 +52,7 @@ def test_a_position_outside_the_request_and_an_unknown_number_are_kept_as_they_a
     assert (nothing.to, nothing.place) == (None, None)
 
 
-def test_recipients_without_a_message_were_rejected() -> None:
-    accepted = [number.removeprefix("+") for number in NUMBERS if number != NUMBERS[2]]
-    [rejection] = rejections_from_messages(part(), batch(), accepted)
-    assert (rejection.to, rejection.rejected_at) == (NUMBERS[2], NOON)
-    assert (rejection.error_code, rejection.position) == (None, None)
-
-
-def test_who_had_opted_out_was_not_rejected() -> None:
-    assert rejections_from_messages(part(NUMBERS[0]), batch(), NUMBERS[1:]) == []
-
-
 def test_the_place_is_the_same_whoever_has_opted_out_since() -> None:
     [first] = rejections_in_answer(part(), batch(index=3, to=(NUMBERS[2],)))
-    [later] = rejections_from_messages(part(NUMBERS[0]), batch(), [NUMBERS[1], *NUMBERS[3:]])
+    [later] = rejections_in_answer(part(NUMBERS[0]), batch(to=(NUMBERS[2],)))
     assert first.place == later.place
