@@ -101,6 +101,8 @@ def _run(number: int, seed: int, kinds: Sequence[str], folder: Path, server: Pat
 
 def _shown(report: Any) -> Any:
     """Print a report in which something is wrong, or that failed."""
+    if "LINES" in os.environ:
+        print(report.kind, report.ledger, [(t.lines, round(t.seconds, 1), t.how) for t in report.tries])
     if report.is_wrong:
         print(f"WRONG: {report}", flush=True)
     elif report.outcome != "success":

@@ -15,13 +15,13 @@ from typing import Any
 
 from tests.support.campaign_faults import one_try
 from tests.support.campaign_faults.ledgers import LedgerUnderTest
-from tests.support.campaign_faults.one_try import Campaign, End
+from tests.support.campaign_faults.one_try import Campaign, End, Stop
 from tests.support.campaign_faults.service import CampaignService
 from tests.support.send_operator import SENDER, TEXT, numbers
 
 LOOKUP_TIME = timedelta(seconds=8)
-MAX_TRIES = 6
-RETRY_DELAY = 0.5
+RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each further try."""
 _TRY_TIMEOUT = 240.0
 
 REJECTED = "+18005550199"
@@ -67,8 +67,8 @@ class FaultyRun:
         self.random = random
         self.ledger = ledger
         self.service = CampaignService()
-        self.kill_at: list[int] = []
-        """The line at which each further try kills itself; 0: none."""
+        self.stops: list[Stop] = []
+        """Where each further try is killed or paused."""
         self.at_once: list[float] = []
         """Seconds after each further try at which another one starts while it runs."""
         self.interruptions: list[tuple[float, float]] = []
@@ -119,11 +119,11 @@ class FaultyRun:
 
     def _run_task(self, campaign: Campaign, report: Report) -> End:
         """Tries until one succeeds or fails for good, or none are left."""
-        for _ in range(MAX_TRIES):
+        for delay in (*RETRY_DELAYS, 0.0):
             end = self._try_at_once(campaign, report)
             if end.how in ("success", "failed"):
                 return end
-            time.sleep(RETRY_DELAY)
+            time.sleep(delay)
         return dataclasses.replace(end, how="failed", reason=f"no tries left: {end.reason}")
 
     def _try_at_once(self, campaign: Campaign, report: Report) -> End:
@@ -144,12 +144,12 @@ class FaultyRun:
             report.problems.append(f"cleared after success: {again}")
 
     def _try(self, campaign: Campaign, report: Report) -> End:
-        kill_at = self.kill_at.pop(0) if self.kill_at else 0
+        stop = self.stops.pop(0) if self.stops else Stop()
         self._tries += 1
         log = self._folder / f"try-{self._tries}.log"
         with _STARTING:
             receiver, sender = PROCESSES.Pipe(duplex=False)
-            process = PROCESSES.Process(target=one_try.run, args=(campaign, log, kill_at, sender))
+            process = PROCESSES.Process(target=one_try.run, args=(campaign, log, stop, sender))
             process.start()
         self._current.append(process)
         sender.close()

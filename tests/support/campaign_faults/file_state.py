@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -32,7 +31,7 @@ class FileState:
         self._check()
         written = self._folder / uuid.uuid4().hex
         written.write_text(json.dumps(value))
-        os.replace(written, self._folder / f"{key}.json")
+        written.replace(self._folder / f"{key}.json")
         self._check()
 
     def delete(self, key: str) -> None:

@@ -10,9 +10,12 @@ from airflow_provider_hvsms.sandbox import Fault
 from airflow_provider_hvsms.sandbox.http.faults import MakeResponse, Wait
 from airflow_provider_hvsms.sandbox.http.response import Response
 from tests.support.campaign_faults.faulty_run import LOOKUP_TIME, FaultyRun
+from tests.support.campaign_faults.one_try import LEDGER_FILES, RECORD_FILES, Stop
 
 LINES = 2_500
 """About as many lines of the sender as a campaign without a fault takes."""
+LEDGER_LINES, RECORD_LINES = 700, 90
+""",,,"""
 
 Put = Callable[[FaultyRun], None]
 
@@ -21,9 +24,9 @@ _LISTED_WITHIN = LOOKUP_TIME.total_seconds() - 2.0
 
 def kill_9(run: FaultyRun) -> None:
     """The process is killed at a random line; one in three times the next try is killed, too."""
-    run.kill_at.append(run.random.randint(1, LINES))
+    run.stops.append(_kill_9(run))
     if run.random.random() < 1 / 3:
-        run.kill_at.append(run.random.randint(1, LINES))
+        run.stops.append(_kill_9(run))
 
 
 def kill_9_in_request(run: FaultyRun) -> None:
@@ -72,11 +75,19 @@ def ledger_unreachable(run: FaultyRun) -> None:
 def cleared(run: FaultyRun) -> None:
     """The task is cleared three times after it ended, and once killed while it runs again."""
     run.cleared = 3
-    run.kill_at += [0, run.random.randint(1, 1_000)]
+    run.stops += [Stop(), Stop(line=run.random.randint(1, LINES // 2))]
 
 
 def two_at_once(run: FaultyRun) -> None:
     run.at_once.append(run.random.choice((0.0, run.random.uniform(0.0, 2.0))))
+
+
+def paused_in_ledger(run: FaultyRun) -> None:
+    """The process is paused while it reads or writes the ledger, and another try starts."""
+    files, lines = run.random.choice(((LEDGER_FILES, LEDGER_LINES), (RECORD_FILES, RECORD_LINES)))
+    pause = run.random.uniform(1.0, 2.5 * LOOKUP_TIME.total_seconds())
+    run.stops.append(Stop(line=run.random.randint(1, lines), pause=pause, files=files))
+    run.at_once.append(run.random.uniform(0.5, 4.0))
 
 
 def equal_batch(run: FaultyRun) -> None:
@@ -102,6 +113,7 @@ KINDS: dict[str, Put] = {
     "ledger unreachable": ledger_unreachable,
     "cleared after its end": cleared,
     "two tries at once": two_at_once,
+    "paused, second try": paused_in_ledger,
     "equal batch by others": equal_batch,
 }
 
@@ -117,6 +129,10 @@ def _only_by_others(run: FaultyRun, make: MakeResponse) -> Response:
     """Nothing is created by the request, but the same by somebody else."""
     run.service.disown(make())
     return Response(503, b"")
+
+
+def _kill_9(run: FaultyRun) -> Stop:
+    return Stop(line=run.random.randint(1, LINES))
 
 
 def _request(run: FaultyRun) -> int:

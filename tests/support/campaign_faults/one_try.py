@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import linecache
 import os
 import signal
 import sys
@@ -20,15 +21,29 @@ from airflow_provider_hvsms.operators.campaigns import HvsmsSendBatchOperator
 from tests.support.campaign_faults.file_state import FileState
 from tests.support.send_operator import run_of
 
-TRACED = tuple(
-    f"/{name}.py"
-    for name in (
-        *("campaigns/sender", "campaigns/part_record", "campaigns/lookup", "campaigns/match"),
-        *("campaigns/sql_ledger", "campaigns/ledger_database", "campaigns/task_state_ledger"),
-        *("campaigns/rejected_lookup", "operators/campaign_run", "api/sending", "api/transport", "file_state"),
-    )
-)
-"""The files whose lines are counted to kill a process at a random one."""
+LEDGER_FILES = (
+    "campaigns/sql_ledger.py", "campaigns/ledger_database.py", "campaigns/task_state_ledger.py",
+    "campaign_faults/file_state.py",
+)  # fmt: skip
+RECORD_FILES = ("campaigns/part_record.py",)
+SENDER_FILES = (
+    *LEDGER_FILES, *RECORD_FILES, "campaigns/sender.py", "campaigns/lookup.py", "campaigns/match.py",
+    "campaigns/rejected_lookup.py", "operators/campaign_run.py", "api/account.py", "api/transport.py",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stop:
+    """The process is killed or paused before a line.
+
+    :param line: number of the line, from 1, as the lines of some files are executed; 0: not at all.
+    :param pause: seconds; `None`: it is killed, as by `kill -9`.
+    :param files: the ends of their paths.
+    """
+
+    line: int = 0
+    pause: float | None = None
+    files: tuple[str, ...] = SENDER_FILES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,10 +76,10 @@ class End:
     lines: int = 0
 
 
-def run(campaign: Campaign, log: Path, kill_at: int, ends: Connection) -> None:
+def run(campaign: Campaign, log: Path, stop: Stop, ends: Connection) -> None:
     """Execute the operator as a worker does, and send its `End` to the parent.
 
-    :param kill_at: after so many of the counted lines the process kills itself; 0: not.
+    :param stop: where the process is killed or paused.
     """
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
@@ -73,7 +88,7 @@ def run(campaign: Campaign, log: Path, kill_at: int, ends: Connection) -> None:
         os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
     operator = HvsmsSendBatchOperator(task_id="send", **campaign.arguments)
     context = {**run_of(campaign.run_id), "task_state_store": FileState(campaign.state)}
-    counter = LineCounter(kill_at)
+    counter = LineCounter(stop)
     started = time.monotonic()
     sys.settrace(counter.trace)
     end = _execute(operator, context)
@@ -93,18 +108,32 @@ def _execute(operator: HvsmsSendBatchOperator, context: Any) -> End:
 
 
 class LineCounter:
-    """Counts the lines of the sender as they are executed, and kills the process at one of them."""
+    """Counts the lines of some files as they are executed, and stops the process at one of them."""
 
-    def __init__(self, kill_at: int) -> None:
-        self._kill_at = kill_at
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._stopped = False
         self.lines = 0
 
     def trace(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
-        return self._line if frame.f_code.co_filename.endswith(TRACED) else None
+        return self._line if frame.f_code.co_filename.endswith(self._stop.files) else None
 
     def _line(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any]:
         if event == "line":
             self.lines += 1
-            if self.lines == self._kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if self.lines >= self._stop.line > 0 and not self._stopped and self._may_stop(frame):
+                self._stopped = True
+                self._stop_here(frame)
         return self._line
+
+    def _may_stop(self, frame: FrameType) -> bool:
+        """A pause between the last look at the clock and the request is a limit that is documented."""
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        return self._stop.pause is None or (frame.f_code.co_name, line) != ("note_intent", "return")
+
+    def _stop_here(self, frame: FrameType) -> None:
+        print(f"stopped before {frame.f_code.co_filename}:{frame.f_lineno}: {self._stop}", flush=True)
+        if self._stop.pause is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        else:
+            time.sleep(self._stop.pause)

@@ -15,8 +15,6 @@ from airflow_provider_hvsms.sandbox.http.response import Response
 
 SETTINGS = Settings(messages=20, days=1, light=1_000_000, auth=1_000, opt_outs=3, sending_time=1.0)
 
-_CREATE = {"path": "/batches", "method": "POST"}
-
 
 class CampaignService:
     """A sandbox of one campaign.
@@ -32,11 +30,13 @@ class CampaignService:
 
     def add(self, fault: Fault, *, after: int = 0) -> None:
         """Schedule a fault for a request for a batch, after so many of them."""
-        self.sandbox.faults.add(self._observed(fault), after=after, **_CREATE)
+        self.sandbox.faults.add(self._observed(fault), path="/batches", after=after, method="POST")
 
     def observe(self) -> None:
         """Note the requests without a fault; called after all `add`."""
-        self.sandbox.faults.add(self._observed(Fault(lambda make, _: make())), times=None, **_CREATE)
+        self.sandbox.faults.add(
+            self._observed(Fault(lambda make, _: make())), times=None, path="/batches", method="POST"
+        )
 
     def disown(self, response: Response) -> None:
         """Count the batch of a response as somebody else's."""
