@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import multiprocessing
 import threading
 import time
@@ -170,9 +171,18 @@ class FaultyRun:
             report.problems.append(f"{len(unknown)} others were sent something")
         if end.how == "success":
             report.missing = len(wanted - got.keys())
+        if self._repeated_too_early():
+            report.problems.append(f"a request was repeated before {LOOKUP_TIME} had passed")
         left = [file.read_bytes() for file in self._folder.iterdir() if file.is_file()]
         if any(number[1:].encode() in content for number in self.recipients for content in left):
             report.problems.append("a number is in a log or in the ledger")
+
+    def _repeated_too_early(self) -> bool:
+        """Whether there are more requests than parts, without a look-up before each one more."""
+        times = sorted(self.service.requests)
+        enough = LOOKUP_TIME.total_seconds() - 0.5
+        waits = sum(later - earlier >= enough for earlier, later in itertools.pairwise(times))
+        return waits < len(times) - self.parts
 
 
 def _end_of(receiver: Any, process: BaseProcess) -> End:

@@ -12,10 +12,10 @@ from airflow_provider_hvsms.sandbox.http.response import Response
 from tests.support.campaign_faults.faulty_run import LOOKUP_TIME, FaultyRun
 from tests.support.campaign_faults.one_try import LEDGER_FILES, RECORD_FILES, Stop
 
-LINES = 2_500
+LINES = 1_200
 """About as many lines of the sender as a campaign without a fault takes."""
-LEDGER_LINES, RECORD_LINES = 700, 90
-""",,,"""
+LEDGER_LINES, RECORD_LINES = 500, 90
+"""Of those, the lines of the ledger, and of the record of a part."""
 
 Put = Callable[[FaultyRun], None]
 
