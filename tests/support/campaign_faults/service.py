@@ -58,11 +58,11 @@ class CampaignService:
         def respond(make: MakeResponse, wait: Wait) -> Response:
             with self._lock:
                 self.requests.append(time.time())
-            return fault.respond(_First(make, self._note), wait)
+            return fault.respond(_First(make, self.note), wait)
 
         return dataclasses.replace(fault, respond=respond)
 
-    def _note(self, response: Response) -> None:
+    def note(self, response: Response) -> None:
         if response.status == 201:
             with self._lock:
                 self._own.add(json.loads(response.body)["id"])
@@ -73,12 +73,12 @@ class _First:
 
     def __init__(self, make: MakeResponse, note: Callable[[Response], None]) -> None:
         self._make = make
-        self._note = note
+        self.note = note
         self._made = False
 
     def __call__(self) -> Response:
         response = self._make()
         if not self._made:
             self._made = True
-            self._note(response)
+            self.note(response)
         return response
