@@ -14,6 +14,7 @@ from airflow_provider_hvsms.api.records import Message, Reject
 from airflow_provider_hvsms.campaigns.lookup import Found, NotCreated, Outcome, OutcomeLookup, Undecided
 from airflow_provider_hvsms.campaigns.match import Match
 from airflow_provider_hvsms.campaigns.part import Part
+from airflow_provider_hvsms.campaigns.part_record import noting_time
 from tests.support.campaigns import SENDER, intended, message, part
 from tests.support.clock import ManualClock
 from tests.support.fake_service import FakeService
@@ -106,6 +107,16 @@ def test_an_intent_from_the_future_by_its_clock_waits_no_longer_than_the_time(
     began = clock.now
     find(part(), ago=-3 * MINUTES, own_clock=False)
     assert clock.now == began + LOOKUP_TIME + NOTING_TIME
+
+
+def test_a_short_time_is_counted_from_when_the_request_of_another_process_may_have_left(
+    service: FakeService, clock: ManualClock
+) -> None:
+    lookup_time = timedelta(seconds=20)
+    lookup = OutcomeLookup(service.client, from_number=SENDER, lookup_time=lookup_time, clock=clock, sleep=clock.sleep)
+    began = clock.now
+    lookup.find(intended(part(), clock.now), part())
+    assert clock.now - began == (noting_time(lookup_time) + lookup_time).total_seconds() == 40.0
 
 
 def test_long_after_the_intent_three_looks_are_made(

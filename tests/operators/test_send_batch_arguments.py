@@ -57,6 +57,13 @@ def test_airflow_keeps_the_ledger_where_none_is_named() -> None:
     assert send_operator(ledger_conn_id=None)
 
 
+def test_a_state_that_airflow_empties_after_success_is_no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__STATE_STORE__CLEAR_ON_SUCCESS", "True")
+    with pytest.raises(InvalidRequest, match="clear_on_success is on.*second time"):
+        send_operator(ledger_conn_id=None)
+    assert send_operator(ledger_conn_id="warehouse")
+
+
 @pytest.mark.parametrize("rendered", [None, "", "None"])
 def test_recipients_that_rendered_to_nothing_fail_at_once(sandbox: Sandbox, context: Any, rendered: Any) -> None:
     operator = send_operator(recipients="{{ params.people }}", dry_run=True)

@@ -45,6 +45,7 @@ class Report:
     kind: str
     number: int
     ledger: str
+    further: tuple[str, ...] = ()
     outcome: str = ""
     reason: str = ""
     tries: list[End] = dataclasses.field(default_factory=list)

@@ -52,6 +52,9 @@ class StateLedger:
 class SqliteLedger:
     """A table in a SQLite file, which another process can lock."""
 
+    arguments: Mapping[str, Any]
+    connections: Mapping[str, Mapping[str, Any]]
+
     def __init__(self, folder: Path) -> None:
         self._file = folder / "ledger.sqlite"
         with closing(sqlite3.connect(self._file)) as connection:
@@ -76,6 +79,9 @@ class PostgresLedger:
     :param server: the folder of the server's socket.
     :param table: the ledger's table, of this campaign alone.
     """
+
+    arguments: Mapping[str, Any]
+    connections: Mapping[str, Mapping[str, Any]]
 
     def __init__(self, server: Path, database: str, table: str) -> None:
         self._proxy = Proxy(str(server / ".s.PGSQL.5432"))
