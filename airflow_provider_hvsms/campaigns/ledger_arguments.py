@@ -29,7 +29,7 @@ class LedgerArguments:
     """The arguments that say which ledger keeps what was sent, and how long a lost batch is looked for.
 
     :param ledger_conn_id: the connection to the database of the ledger's table. It may be left out on Airflow 3.3 and
-        later, where the ledger is then kept in the state of the task.
+        later, where the ledger is then kept in the state of the task, unless `[state_store] clear_on_success` is on.
     :param ledger_table: the ledger's table, created if it is missing; `hvsms_campaigns` by default. It holds no number
         and no text.
     :param lookup_time: how long a batch whose request was not answered is looked for before the request is repeated,
@@ -79,19 +79,21 @@ class LedgerArguments:
     def check_ledger(self) -> None:
         """Check that there is a ledger.
 
-        :raises InvalidRequest: no connection is given, and this Airflow has no ledger of its own, or would delete it.
+        :raises InvalidRequest: no connection is given, and this Airflow has none of its own or empties it.
         """
-        if self.ledger_conn_id is None and not AIRFLOW_V_3_3_PLUS:
+        if self.ledger_conn_id is not None:
+            return
+        if conf.getboolean("state_store", "clear_on_success", fallback=False):
+            raise InvalidRequest(
+                "ledger_conn_id is missing, and [state_store] clear_on_success is on in Airflow's configuration: the "
+                "state of a task, which would be the ledger, is emptied when the task succeeds, and clearing the task "
+                "would send every message a second time. Name a connection to a database, or turn the option off."
+            )
+        if not AIRFLOW_V_3_3_PLUS:
             raise InvalidRequest(
                 "ledger_conn_id is missing. Without a ledger, another try of this task could send every message a "
                 "second time: name a connection to a database, which keeps what was sent in the table "
                 f"{self.ledger_table!r}. Only Airflow 3.3 and later can keep it without one."
-            )
-        if self.ledger_conn_id is None and conf.getboolean("state_store", "clear_on_success", fallback=False):
-            raise InvalidRequest(
-                "ledger_conn_id is missing, and [state_store] clear_on_success is on: Airflow would delete what is "
-                "noted as sent as soon as the task has succeeded, and clearing the task would send every message a "
-                "second time. Name a connection to a database for the ledger, or turn the option off."
             )
 
 

@@ -16,6 +16,7 @@ from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.campaigns.ledger import LedgerEntry
 from airflow_provider_hvsms.campaigns.match import CLOCK_DIFFERENCE, ComparedBatch, Match, PartMatcher
 from airflow_provider_hvsms.campaigns.part import Part
+from airflow_provider_hvsms.campaigns.part_record import noting_time
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +79,10 @@ class OutcomeLookup:
     """Looks for the batch of a part: it finds it, finds out that it was not created, or says that it is not sure.
 
     It takes at least three looks at increasing intervals, the last of them when `lookup_time` has passed since the
-    request was about to leave. A batch that matches is taken as soon as a second look, 5 seconds later or more, shows
-    no other one. Taking one early sends nothing, so it cannot send twice; the second look is there to notice an equal
-    batch, of which it is not sure whose it is.
+    request left. Of the request of another try it is only known within which time after its intent it left. A batch
+    that matches is taken as soon as a second look, 5 seconds later or more, shows no other one. Taking one early sends
+    nothing, so it cannot send twice; the second look is there to notice an equal batch, of which it is not sure whose
+    it is.
 
     A look that fails does not count. It is repeated while time remains, and three times after that.
 
@@ -102,6 +104,7 @@ class OutcomeLookup:
         self._client = client
         self._wanted = BatchFilter(from_number=from_number)
         self._lookup_time = lookup_time
+        self._listed_after = noting_time(lookup_time) + lookup_time
         self._clock = clock
         self._sleep = sleep
 
@@ -112,8 +115,8 @@ class OutcomeLookup:
 
         :param entry: what was intended.
         :param taken: returns the ids of batches that are known to be another part's; asked after each listing.
-        :param own_clock: whether this process noted the intent. Another one's clock may differ, so that more time has
-            to pass.
+        :param own_clock: whether this process noted the intent, and its request has left. Another one's clock may
+            differ, and its request may be about to leave, so that more time has to pass.
         :raises TransientError: too few looks succeeded.
         :raises PermanentError: the batches cannot be read.
         """
@@ -139,9 +142,10 @@ class OutcomeLookup:
 
     def _deadline(self, entry: LedgerEntry, *, own_clock: bool) -> float:
         tolerance = timedelta() if own_clock else CLOCK_DIFFERENCE
-        by_its_clock = (entry.intended_at + self._lookup_time + tolerance).timestamp()
-        # The intent was noted before now, whatever its clock says.
-        return min(by_its_clock, self._clock() + self._lookup_time.total_seconds())
+        by_its_clock = (entry.intended_at + self._listed_after + tolerance).timestamp()
+        # The intent was noted before now, whatever its clock says, and a request of this try has left.
+        left = self._lookup_time if own_clock else self._listed_after
+        return min(by_its_clock, self._clock() + left.total_seconds())
 
     def _wait(self, pause: float, deadline: float) -> float:
         """Pause until the next look, and return the pause after it."""
@@ -161,7 +165,7 @@ class OutcomeLookup:
         return _outcome(tuple(one for one in compared if one.match is not Match.NONE), unreadable)
 
     def _window(self, entry: LedgerEntry, now: datetime) -> Window:
-        latest = min(now, entry.intended_at + self._lookup_time)
+        latest = min(now, entry.intended_at + self._listed_after)
         start = entry.first_intended_at - CLOCK_DIFFERENCE
         return Window(start, max(latest, entry.intended_at) + CLOCK_DIFFERENCE)
 

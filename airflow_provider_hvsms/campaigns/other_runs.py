@@ -9,6 +9,7 @@ from airflow_provider_hvsms.api.errors import InvalidRequest, SendingRefused
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.campaigns.ledger import EntryState, Ledger, LedgerEntry, RunKey
 from airflow_provider_hvsms.campaigns.match import CLOCK_DIFFERENCE
+from airflow_provider_hvsms.campaigns.part_record import noting_time
 
 Recent = Callable[[str, datetime], list[LedgerEntry]]
 
@@ -35,8 +36,8 @@ class OtherRuns:
         self._ledger = ledger
         self._recent = recent
         self._run = run
-        self._look_back = lookup_time + 2 * CLOCK_DIFFERENCE
-        self._reach = lookup_time + CLOCK_DIFFERENCE
+        self._reach = noting_time(lookup_time) + lookup_time + CLOCK_DIFFERENCE
+        self._look_back = self._reach + CLOCK_DIFFERENCE
         self._deduplicate_for = deduplicate_for
 
     def check(self, part: int, fingerprint: str, now: datetime) -> None:

@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 MAX_NOTING_TIME = timedelta(seconds=30)
 """An intent that took longer to note is noted again: its time says when the request leaves."""
 
-_MAX_SHARE = 0.75
-"""Of a short `lookup_time`, noting an intent may take this share: the rest is for the request to arrive."""
+_MIN_NOTING_TIME = timedelta(seconds=10)
+"""What a ledger in the state of a task needs, with room."""
 
 _MAX_INTENTS = 3
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
@@ -29,11 +29,16 @@ SETTLED = frozenset({EntryState.CREATED, EntryState.RECORDED, EntryState.SKIPPED
 """Of these nothing is sent any more."""
 
 
+def noting_time(lookup_time: timedelta) -> timedelta:
+    """The time within which a request leaves after its intent: 30 seconds, or less with a short `lookup_time`."""
+    return min(MAX_NOTING_TIME, max(_MIN_NOTING_TIME, lookup_time))
+
+
 class PartRecord:
     """Notes the steps of a part in the ledger. Each change replaces exactly what this try knows, or fails.
 
     :param entry: what the ledger has of the part; `None`: nothing yet.
-    :param lookup_time: within which a request reaches the service after its intent.
+    :param noting_time: see `noting_time`.
     :param clock: the present, in seconds since 1970.
     :param sleep: waits the given seconds.
     """
@@ -45,14 +50,14 @@ class PartRecord:
         part: Part,
         entry: LedgerEntry | None,
         *,
-        lookup_time: timedelta,
+        noting_time: timedelta = MAX_NOTING_TIME,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._ledger = ledger
         self._run = run
         self._part = part
-        self._max_noting_time = min(MAX_NOTING_TIME, _MAX_SHARE * lookup_time)
+        self._noting_time = noting_time
         self._clock = clock
         self._sleep = sleep
         self.entry = entry
@@ -92,17 +97,17 @@ class PartRecord:
             self.has_intent = True
             check()
             # By the wall clock, which goes on while a machine is suspended.
-            if timedelta() <= self._now() - intended_at <= self._max_noting_time:
+            if timedelta() <= self._now() - intended_at <= self._noting_time:
                 return
             log.warning(
-                "Part %d: noting in the ledger that it is about to be sent took longer than %.0f s. It is noted again.",
-                self._part.number, self._max_noting_time.total_seconds(),
+                "Part %d: noting in the ledger that it is about to be sent took longer than %d s. It is noted again.",
+                self._part.number, self._noting_time.seconds,
             )  # fmt: skip
         self.note_not_created()
         raise LedgerUnavailable(
             f"Part {self._part.number}: noting in the ledger that it is about to be sent took longer than "
-            f"{self._max_noting_time.total_seconds():.0f} s, {_MAX_INTENTS} times. Nothing was sent. Try again when "
-            "the ledger is faster."
+            f"{self._noting_time.seconds} s, {_MAX_INTENTS} times. Nothing was sent. Try again when the ledger "
+            "is faster."
         )
 
     def note_not_created(self) -> None:

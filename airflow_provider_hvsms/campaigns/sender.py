@@ -18,10 +18,10 @@ between any two steps; this is why none of the gaps sends a part twice:
 - A request that the service refused (4xx) or that never left created nothing, so `NOT_CREATED` is noted, and the next
   try sends at once. If that cannot be noted, the next try looks first.
 
-It rests on three assumptions. A request that leaves within 30 seconds after its intent, as `PartRecord.note_intent`
-sees to, reaches the service and is in its list of batches within `lookup_time` after the intent: a process that is
-suspended for longer, right between its last check and its request, breaks it. The clocks of workers and service differ
-by at most 5 minutes. The ledger's compare-and-set is exact.
+It rests on three assumptions. A request leaves within 30 seconds after its intent (`noting_time`), as
+`PartRecord.note_intent` sees to, and its batch is in the service's list within `lookup_time` after that: a process that
+is suspended for longer, right between its last check and its request, breaks it. The clocks of workers and service
+differ by at most 5 minutes. The ledger's compare-and-set is exact.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from airflow_provider_hvsms.campaigns.ledger import EntryState, Ledger, LedgerEn
 from airflow_provider_hvsms.campaigns.lookup import DEFAULT_LOOKUP_TIME, Found, NotCreated, OutcomeLookup, Undecided
 from airflow_provider_hvsms.campaigns.other_runs import OtherRuns
 from airflow_provider_hvsms.campaigns.part import Part, Plan
-from airflow_provider_hvsms.campaigns.part_record import SETTLED, PartRecord
+from airflow_provider_hvsms.campaigns.part_record import SETTLED, PartRecord, noting_time
 from airflow_provider_hvsms.campaigns.rejected_lookup import RejectedLookup
 from airflow_provider_hvsms.campaigns.sent_part import How, SentPart
 
@@ -119,10 +119,10 @@ class CampaignSender:
         self._ledger = ledger
         self._from_number = from_number
         self._run = run
-        self._lookup_time = lookup_time
         self._clock = clock
         self._sleep = sleep
         self._keep_rejected = keep_rejected
+        self._noting_time = noting_time(lookup_time)
         self._other_runs = OtherRuns(ledger, run, lookup_time=lookup_time, deduplicate_for=deduplicate_for)
         self._lookup = OutcomeLookup(client, from_number=from_number, lookup_time=lookup_time, clock=clock, sleep=sleep)
         self._rejected = RejectedLookup(client, lookup_time=lookup_time, clock=clock, sleep=sleep)
@@ -169,18 +169,11 @@ class CampaignSender:
                     f"Part {part.number} changed while the campaign was being sent. It and the parts after it were not "
                     "sent. The source of the recipients must return the same in each pass."
                 )
-            yield self._send_part(part, self._record_of(part, entries))
-
-    def _record_of(self, part: Part, entries: Mapping[int, LedgerEntry]) -> PartRecord:
-        return PartRecord(
-            self._ledger,
-            self._run,
-            part,
-            entries.get(part.number),
-            lookup_time=self._lookup_time,
-            clock=self._clock,
-            sleep=self._sleep,
-        )
+            record = PartRecord(
+                self._ledger, self._run, part, entries.get(part.number),
+                noting_time=self._noting_time, clock=self._clock, sleep=self._sleep,
+            )  # fmt: skip
+            yield self._send_part(part, record)
 
     def _send_part(self, part: Part, record: PartRecord) -> SentPart:
         try:

@@ -54,12 +54,12 @@ def test_a_byte_order_mark_and_gzip_are_undone(read: Read, name: str, content: s
     marked = b"\xef\xbb\xbf" + content.encode()
 
     assert [row.to for row in read(name, marked)] == [NUMBER]
-    assert [row.to for row in read(f"{name}.gz", gzip.compress(marked))] == [NUMBER]
+    assert [row.to for row in read(f"{name}.gz", gzip.compress(marked, mtime=0))] == [NUMBER]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.csv.gz"])
 def test_an_empty_file_has_no_recipients(read: Read, name: str) -> None:
-    assert read(name, gzip.compress(b"") if name.endswith(".gz") else b"") == []
+    assert read(name, gzip.compress(b"", mtime=0) if name.endswith(".gz") else b"") == []
 
 
 @pytest.mark.parametrize(

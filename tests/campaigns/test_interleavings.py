@@ -20,7 +20,7 @@ from airflow_provider_hvsms.api.errors import (
     LedgerUnavailable,
     ServiceUnavailable,
 )
-from airflow_provider_hvsms.campaigns import lookup, part_record
+from airflow_provider_hvsms.campaigns import lookup
 from airflow_provider_hvsms.campaigns.ledger import LedgerEntry
 from airflow_provider_hvsms.campaigns.lookup import NotCreated, OutcomeLookup
 from airflow_provider_hvsms.campaigns.sender import CampaignSender
@@ -123,7 +123,7 @@ class Trial:
 
     def _arrives_by(self) -> float:
         """When a request that leaves now has reached the service, by the service's clock."""
-        return self._schedule.now - part_record.MAX_NOTING_TIME.total_seconds() + LOOKUP_TIME
+        return self._schedule.now + LOOKUP_TIME / 2
 
     def _answer(self) -> Answer:
         if not (self._faults and self._is_disturbed):
@@ -131,7 +131,7 @@ class Trial:
         answer = list(Answer)[self._choices(len(Answer))]
         self._faults -= answer is not Answer.CREATED
         self._observe(answer.name)
-        self.service.delay = LOOKUP_TIME - part_record.MAX_NOTING_TIME.total_seconds()
+        self.service.delay = LOOKUP_TIME / 2
         return answer
 
     def _confirm(self, state: str) -> None:
@@ -162,7 +162,7 @@ def explore(bounds: Bounds, make_ledger: Callable[[], MemoryLedger] = MemoryLedg
 @pytest.fixture(autouse=True)
 def few_looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A look at once and one at the end, as each one more multiplies the runs. Nothing is logged in them."""
-    monkeypatch.setattr(lookup, "_FIRST_PAUSE", LOOKUP_TIME)
+    monkeypatch.setattr(lookup, "_FIRST_PAUSE", 2 * LOOKUP_TIME)
     monkeypatch.setattr(lookup, "MIN_LOOKS", 2)
     logging.disable(logging.CRITICAL)
     yield

@@ -14,12 +14,15 @@ from airflow_provider_hvsms.api.records import Message, Reject
 from airflow_provider_hvsms.campaigns.lookup import Found, NotCreated, Outcome, OutcomeLookup, Undecided
 from airflow_provider_hvsms.campaigns.match import Match
 from airflow_provider_hvsms.campaigns.part import Part
+from airflow_provider_hvsms.campaigns.part_record import noting_time
 from tests.support.campaigns import SENDER, intended, message, part
 from tests.support.clock import ManualClock
 from tests.support.fake_service import FakeService
 
 MINUTES = 60.0
 LOOKUP_TIME = 10 * MINUTES
+NOTING_TIME = 30.0
+"""Within which the request of another process leaves after its intent, in seconds."""
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def test_an_intent_of_another_process_is_given_five_minutes_more_as_its_clock_ma
 ) -> None:
     began = clock.now
     find(part(), ago=8 * MINUTES, own_clock=False)
-    assert clock.now == began + 7 * MINUTES
+    assert clock.now == began + 7 * MINUTES + NOTING_TIME
 
 
 def test_an_intent_from_the_future_by_its_clock_waits_no_longer_than_the_time(
@@ -103,7 +106,17 @@ def test_an_intent_from_the_future_by_its_clock_waits_no_longer_than_the_time(
 ) -> None:
     began = clock.now
     find(part(), ago=-3 * MINUTES, own_clock=False)
-    assert clock.now == began + LOOKUP_TIME
+    assert clock.now == began + LOOKUP_TIME + NOTING_TIME
+
+
+def test_a_short_time_is_counted_from_when_the_request_of_another_process_may_have_left(
+    service: FakeService, clock: ManualClock
+) -> None:
+    lookup_time = timedelta(seconds=20)
+    lookup = OutcomeLookup(service.client, from_number=SENDER, lookup_time=lookup_time, clock=clock, sleep=clock.sleep)
+    began = clock.now
+    lookup.find(intended(part(), clock.now), part())
+    assert clock.now - began == (noting_time(lookup_time) + lookup_time).total_seconds() == 40.0
 
 
 def test_long_after_the_intent_three_looks_are_made(
@@ -174,7 +187,7 @@ def test_a_batch_from_long_after_the_intent_is_not_its_batch(
     service: FakeService, clock: ManualClock, find: Callable[..., Outcome]
 ) -> None:
     service.create(part().messages)
-    assert find(part(), ago=LOOKUP_TIME + 5 * MINUTES + 1) == NotCreated()
+    assert find(part(), ago=LOOKUP_TIME + NOTING_TIME + 5 * MINUTES + 1) == NotCreated()
 
 
 def test_a_batch_of_the_first_of_several_requests_is_found(

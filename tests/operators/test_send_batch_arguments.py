@@ -57,8 +57,7 @@ def test_airflow_keeps_the_ledger_where_none_is_named() -> None:
     assert send_operator(ledger_conn_id=None)
 
 
-@pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="the ledger in the state of a task needs Airflow 3.3")
-def test_a_ledger_that_airflow_would_delete_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_airflow_empties_after_success_is_no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__STATE_STORE__CLEAR_ON_SUCCESS", "True")
     with pytest.raises(InvalidRequest, match="clear_on_success is on.*second time"):
         send_operator(ledger_conn_id=None)
