@@ -97,10 +97,10 @@ class HvsmsAssignOptOutsOperator(BaseOperator):
             with hook.get_conn() as client:
                 assigner = OptOutAssigner(client, source.from_number, rejected)
                 summary = assigner.assign(changes, size=source.max_batch_size)
-        self._log(summary)
+        self._describe(summary)
         return summary
 
-    def _log(self, summary: dict[str, Any]) -> None:
+    def _describe(self, summary: dict[str, Any]) -> None:
         self.log.info(
             "%s numbers were opted out and %s opted in, in %s requests.",
             f"{summary['opted_out']:,}", f"{summary['opted_in']:,}", f"{summary['requests']:,}",

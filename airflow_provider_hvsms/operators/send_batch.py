@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
 
+_TIMEOUTS = ("Trigger timeout", "Trigger/execution timeout")
+"""What Airflow resumes a task with whose trigger has taken too long; the second in Airflow 2."""
+
+
 @takes(RecipientArguments, RejectedToArguments, LedgerArguments, WaitArguments)
 class HvsmsSendBatchOperator(BaseOperator):
     """Sends a text, or a text for each recipient, as one or several batches: to each recipient once, never twice.
@@ -173,7 +177,7 @@ class HvsmsSendBatchOperator(BaseOperator):
         return _completed(result, batches)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        if next_method == "__fail__" and (next_kwargs or {}).get("error") == "Trigger timeout":
+        if next_method == "__fail__" and (next_kwargs or {}).get("error") in _TIMEOUTS:
             raise rendered(WaitArguments, self).pending()
         return super().resume_execution(next_method, next_kwargs, context)
 

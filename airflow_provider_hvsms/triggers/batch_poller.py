@@ -80,7 +80,8 @@ class Subscription:
     def schedule(self, polled_at: float, epoch: float) -> None:
         """Set the time of the next poll: the first multiple of the interval since `epoch` that is an interval away.
 
-        Subscriptions with equal intervals are thus polled together, however far apart they were made.
+        Subscriptions with equal intervals are thus polled together, however far apart they were made. The epoch is the
+        first poll of all, so that a subscription on its own is polled exactly once an interval.
 
         :param polled_at: when this poll started, in seconds of the poller's clock.
         """
@@ -116,7 +117,7 @@ class BatchPoller:
     ) -> None:
         self._connect = connect
         self._clock = clock
-        self._epoch = clock()
+        self._epoch = 0.0
         self._changed = threading.Condition()
         self._subscriptions: dict[Subscription, None] = {}
         self._running = False
@@ -135,10 +136,11 @@ class BatchPoller:
         with self._changed:
             if self.ended:
                 return False
+            subscription.due = self._clock() + min(_MAX_FIRST_DELAY, subscription.interval.initial)
             if not self._running:
                 self._running = True
+                self._epoch = subscription.due
                 threading.Thread(target=self._run, name="hvsms-batch-poller", daemon=True).start()
-            subscription.due = self._clock() + min(_MAX_FIRST_DELAY, subscription.interval.initial)
             self._subscriptions[subscription] = None
             self._wake()
         return True

@@ -150,7 +150,7 @@ def test_no_recipients_are_a_success(
 
 
 def test_invalid_rows_fail_before_anything_is_sent(sandbox: Sandbox, context: Any, sqlite_warehouse: Warehouse) -> None:
-    with pytest.raises(AirflowFailException, match="no valid number"):
+    with pytest.raises(AirflowFailException, match="Rows without a valid number: 1. The first is Recipient 3"):
         send_operator(recipients=[*numbers(2), "12"]).execute(run_of())
     assert not sent(sandbox)
 

@@ -75,15 +75,15 @@ def test_resuming_sends_nothing(sandbox: Sandbox, context: Any, sqlite_warehouse
     assert sandbox.counters.snapshot() == before
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("timeout", [None, "Trigger timeout", "Trigger/execution timeout"])
 def test_batches_that_take_too_long_fail_the_try_and_the_next_one_only_waits(
-    sandbox: Sandbox, context: Any, sqlite_warehouse: Warehouse, deferrable: bool
+    sandbox: Sandbox, context: Any, sqlite_warehouse: Warehouse, timeout: str | None
 ) -> None:
-    hasty = waiting(deferrable=deferrable, completion_timeout=timedelta(milliseconds=1))
+    hasty = waiting(deferrable=timeout is not None, completion_timeout=timedelta(milliseconds=1))
     with pytest.raises(BatchesPending, match="nothing is sent again.*completion_timeout"):
-        if deferrable:
+        if timeout:
             deferral_of(hasty)
-            hasty.resume_execution("__fail__", {"error": "Trigger timeout"}, run_of())
+            hasty.resume_execution("__fail__", {"error": timeout}, run_of())
         hasty.execute(run_of())
     result = waiting().execute(run_of())
     assert {batch["how"] for batch in result["batches"]} == {"known"}

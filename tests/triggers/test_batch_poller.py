@@ -185,6 +185,25 @@ def test_polls_are_scheduled_at_least_an_interval_apart(subscribed_at: float) ->
     assert gaps[1:] == pytest.approx([1.0] * 19), "from the second poll on, exactly an interval"
 
 
+def test_a_batch_on_its_own_is_due_once_an_interval(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    due: list[float] = []
+    schedule = Subscription.schedule
+
+    def record(subscription: Subscription, polled_at: float, epoch: float) -> None:
+        due.append(subscription.due)
+        schedule(subscription, subscription.due, epoch)
+
+    monkeypatch.setattr(Subscription, "schedule", record)
+    batch_id = sandbox.store.start_batch(size=10, seconds=None)
+
+    def complete() -> None:
+        wait_for(lambda: len(due) >= 3)
+        sandbox.store.complete_batch(batch_id)
+
+    run_all(trigger(batch_id, poll_interval=0.3), meanwhile=complete)
+    assert due[1] - due[0] == pytest.approx(0.3), "not two intervals, to be polled together with others"
+
+
 @pytest.mark.usefixtures("_no_retries")
 def test_retries_are_at_least_an_interval_apart(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_provider_hvsms.triggers.batch_poller._MAX_PAUSE", 0.01)

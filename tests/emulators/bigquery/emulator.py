@@ -92,6 +92,7 @@ class Emulator:
     :param requests: all that were sent, in order.
     :param failures: those to come; each is used once.
     :param conflicts: how many transactions were refused because of another one.
+    :param awaited_conflicts: how many must have been refused before a transaction ends.
     """
 
     url: str
@@ -99,6 +100,7 @@ class Emulator:
     requests: list[Request] = dataclasses.field(default_factory=list)
     failures: list[Failure] = dataclasses.field(default_factory=list)
     conflicts: int = 0
+    awaited_conflicts: int = 0
     transaction: Lock = dataclasses.field(default_factory=Lock)
 
     def wait_until_idle(self) -> None:
@@ -194,6 +196,7 @@ class _Proxy(BaseHTTPRequestHandler):
             return
         try:
             answer = self._forward(content)
+            wait_for(lambda: self._emulator.conflicts >= self._emulator.awaited_conflicts)
         finally:
             self._emulator.transaction.release()
         self._answer(*answer)

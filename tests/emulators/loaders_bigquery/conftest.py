@@ -26,6 +26,7 @@ from google.cloud import bigquery  # noqa: E402
 from tests.dags.conftest import run_example  # noqa: E402
 from tests.dags.hashed_run import run_hashed  # noqa: E402
 from tests.emulators.servers import fake_gcs_server, running  # noqa: E402
+from tests.sinks.files.folders import attach  # noqa: E402
 from tests.support.ports import free_port  # noqa: E402
 
 __all__ = ["run_example", "run_hashed"]  # fixtures
@@ -47,6 +48,8 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         running([*bigquery_emulator, *options], service, BQEMU_GCS_LOCAL_ROOT=str(tmp_path)),
     ):
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", service)  # which Google's client reads
+        # Airflow keeps file systems by connection id: that of an earlier test would reach its own server.
+        monkeypatch.setattr(sys.modules[attach.__module__], "_STORE_CACHE", {})
         extra = {"is_anonymous": True, "gcs.endpoint": storage, "project": PROJECT}
         connection = {"conn_type": "google_cloud_platform", "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(connection))
