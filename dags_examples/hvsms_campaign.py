@@ -17,6 +17,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from airflow_provider_hvsms.operators.campaigns import HvsmsSendBatchOperator
 from airflow_provider_hvsms.operators.hvsms import HvsmsCheckStatusesOperator
 from airflow_provider_hvsms.operators.report import HvsmsDeliveryReportOperator
+from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor
 from airflow_provider_hvsms.transfers.hvsms_to_sql import HvsmsMessagesToSqlOperator
 
 with DAG(
@@ -47,11 +48,6 @@ with DAG(
         ledger_conn_id="warehouse",
         rejected_to="hvsms_rejected",
         dry_run="{{ params.dry_run }}",
-        # In the triggerer.
-        wait_for_completion=True,
-        deferrable=True,
-        poke_interval=60,
-        completion_timeout=timedelta(hours=12),
     )
 
     @task
@@ -60,6 +56,13 @@ with DAG(
         return cast("list[str]", result["batch_ids"])
 
     batch_ids = list_batches(send.output)
+    wait = HvsmsBatchSensor.partial(
+        task_id="wait_for_batch",
+        # In the triggerer, where all waits share one poll.
+        deferrable=True,
+        poke_interval=60,
+        timeout=timedelta(hours=12).total_seconds(),
+    ).expand(batch_id=batch_ids)
     messages = HvsmsMessagesToSqlOperator.partial(
         task_id="load_messages", sql_conn_id="warehouse", table="hvsms_campaign_messages"
     ).expand(batch_id=batch_ids)
@@ -81,4 +84,4 @@ with DAG(
     )
 
     # The report is written also if too many messages failed.
-    messages >> [check, report]
+    wait >> messages >> [check, report]
