@@ -72,9 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="serve the message store on 127.0.0.1")
     demo = commands.add_parser("demo", help="load three days into SQLite with Airflow, and print a table")
-    demo.add_argument(
-        "--campaign", action="store_true", help="send a campaign instead, and print what becomes of it"
-    )
+    demo.add_argument("--campaign", action="store_true", help="send a campaign instead, and print what becomes of it")
     _add_data(serve)
     _add_limits(serve)
     for name, text in _CREDENTIALS.items():

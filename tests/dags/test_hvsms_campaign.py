@@ -46,7 +46,8 @@ def add_members(warehouse: Warehouse, day: datetime, numbers: list[str]) -> None
 
 def due() -> datetime:
     """The end of the interval of a run that is started now: ten o'clock in New York, today or yesterday."""
-    end: datetime = dag_of(DAG_ID).timetable.infer_manual_data_interval(run_after=pendulum.now("UTC")).end
+    timetable: Any = dag_of(DAG_ID).timetable
+    end: datetime = timetable.infer_manual_data_interval(run_after=pendulum.now("UTC")).end
     return end
 
 
