@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Event
 
-from airflow_provider_hvsms.sandbox.demo import run_demo
+from airflow_provider_hvsms.sandbox.demo.campaign import run_campaign_demo
+from airflow_provider_hvsms.sandbox.demo.daily import run_demo
 from airflow_provider_hvsms.sandbox.sandbox import Sandbox
 from airflow_provider_hvsms.sandbox.settings import ALL_RATE_HEADERS, RETRY_HEADER, Settings
 
@@ -21,7 +22,9 @@ _DEFAULTS = Settings(port=8080, live_batches=3)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
     given = _parser().parse_args(arguments)
-    return run_demo() if given.command == "demo" else _serve(_settings(given))
+    if given.command == "demo":
+        return run_campaign_demo() if given.campaign else run_demo()
+    return _serve(_settings(given))
 
 
 def _serve(settings: Settings) -> int:
@@ -68,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_hvsms.sandbox", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="serve the message store on 127.0.0.1")
-    commands.add_parser("demo", help="load three days into SQLite with Airflow, and print a table")
+    demo = commands.add_parser("demo", help="load three days into SQLite with Airflow, and print a table")
+    demo.add_argument("--campaign", action="store_true", help="send a campaign instead, and print what becomes of it")
     _add_data(serve)
     _add_limits(serve)
     for name, text in _CREDENTIALS.items():

@@ -24,7 +24,10 @@ RunExample = Callable[..., str]
 
 @pytest.fixture
 def run_example(airflow_database: None) -> RunExample:
-    """Runs the example DAG of a file for the interval that ends at a moment, and returns the state of the run."""
+    """Runs the example DAG of a file for the interval that ends at a moment, and returns the state of the run.
+
+    Called again with the same `end` and `run_after`, it runs the same run again: Airflow 3 names a run by the latter.
+    """
     # As `airflow dags test` does first; on Airflow 2 this brings the tables of users, which runs refer to.
     importlib.import_module("airflow.cli.cli_parser")
 
@@ -33,14 +36,18 @@ def run_example(airflow_database: None) -> RunExample:
         end: datetime,
         conf: dict[str, Any] | None = None,
         prepare: Callable[[Any], None] = lambda task: None,
+        run_after: datetime | None = None,
     ) -> str:
         dag = dag_of(name)
         for task in dag.tasks:
             task.retries = 0  # a failure fails the test at once
             prepare(task)
+        known = inspect.signature(DAG.test).parameters
         # The same argument, renamed in Airflow 3.
-        moment = "logical_date" if "logical_date" in inspect.signature(DAG.test).parameters else "execution_date"
-        arguments: dict[str, Any] = {moment: end, "run_conf": conf}
+        arguments: dict[str, Any] = {"logical_date" if "logical_date" in known else "execution_date": end}
+        if run_after and "run_after" in known:
+            arguments["run_after"] = run_after
+        arguments["run_conf"] = conf
         run = dag.test(**arguments)
         return str(run.state)
 

@@ -54,6 +54,8 @@ def protect(task: Any) -> None:
     task.retries = 0
     values = {"personal_data": "hash", "view": "Detailed", "on_invalid": "quarantine"}
     mapped = getattr(task, "partial_kwargs", None)
+    if mapped is not None and "poke_interval" in mapped:
+        mapped["poke_interval"] = 1
     for name, value in values.items():
         if mapped is not None and "table" in mapped:
             mapped[name] = value

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -32,11 +34,19 @@ NEEDING_WAREHOUSES = {
 """Examples whose targets are no part of these tests' environment."""
 LEFT_OUT = NEEDING_WAREHOUSES if version("apache-airflow") >= "3" else NEEDING_WAREHOUSES | NEEDING_AIRFLOW_3
 EXAMPLES = sorted({path.stem for path in (ROOT / "dags_examples").glob("*.py")} - LEFT_OUT)
+CAMPAIGN_MEMBERS = """
+    CREATE VIEW campaign_members AS
+    SELECT '{day}' AS send_on, 'Ada' AS first_name, '+1201555' || column1 AS phone
+      FROM (VALUES ('0101'), ('0102'), ('0103'))
+    UNION ALL SELECT '{day}', 'Ben', '+1800555' || '0104'
+    UNION ALL SELECT '{day}', 'Cleo', '201555' || '0105 at work'
+"""
+"""Puts the numbers together, so that the file does not hold them. The last two are rejected: by the service, before."""
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(Settings(messages=3_000, days=3, light=10_000, auth=1_000)) as sandbox:
+    with Sandbox(Settings(messages=3_000, days=3, light=10_000, auth=1_000, sending_time=1)) as sandbox:
         end = sandbox.settings.end
         assert end is not None
         message = {"id": 7, "from": "+16505550100", "to": ["+12015550123"], "text": "a text of an odd record"}
@@ -65,10 +75,13 @@ def left_behind(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> P
         "AIRFLOW_CONN_HVSMS_DEFAULT": json.dumps(connection),
         "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(folder / "warehouse.sqlite")}),
         "AIRFLOW_VAR_HVSMS_REPORTS": (folder / "reports").as_uri(),
+        "AIRFLOW_VAR_HVSMS_SENDER": "+16505550100",
         "PYTHONPATH": str(ROOT),
     }
     end = sandbox.settings.end
     assert end is not None
+    with closing(sqlite3.connect(folder / "warehouse.sqlite")) as warehouse:
+        warehouse.execute(CAMPAIGN_MEMBERS.format(day=(end - timedelta(days=1)).date()))
     commands = (["-m", "airflow", "db", "migrate"], ["-m", "tests.dags.personal_data_run", end.isoformat(), *EXAMPLES])
     with (folder / "output.log").open("wb") as output:
         for command in commands:
@@ -94,6 +107,15 @@ def test_every_kind_of_trace_is_there_to_be_scanned(left_behind: Path) -> None:
     assert list(left_behind.glob("lakes/**/_rejects.jsonl"))
     if HvsmsPlugin.external_views:
         assert "<h1>Delivery report</h1>" in (left_behind / PAGES / "hvsms_delivery_report.html").read_text()
+
+
+def test_the_campaign_was_sent_and_its_rejected_recipients_are_hashed(sandbox: Sandbox, left_behind: Path) -> None:
+    assert sorted(sandbox.store.sent_counts().values()) == [1, 1, 1]
+    with closing(sqlite3.connect(left_behind / "warehouse.sqlite")) as warehouse:
+        [(state,)] = warehouse.execute("SELECT state FROM hvsms_campaigns").fetchall()
+        rejected = [number for (number,) in warehouse.execute("SELECT to_number FROM hvsms_rejected ORDER BY part")]
+    assert state == "recorded"
+    assert [len(number) for number in rejected] == [64, 64]
 
 
 def test_nothing_shows_a_number_a_text_or_a_secret(sandbox: Sandbox, left_behind: Path) -> None:
