@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from airflow_provider_hvsms.api.client import MessageStoreClient
-from airflow_provider_hvsms.api.errors import BatchesPending
+from airflow_provider_hvsms.api.errors import BatchesPending, NotFound
 from airflow_provider_hvsms.api.filters import MessageFilter
 from airflow_provider_hvsms.api.records import Batch, RejectedRecipient
 from airflow_provider_hvsms.api.window import Window
@@ -52,12 +52,16 @@ class RejectedLookup:
         """The batch of an entry with its rejected recipients, and how many these are.
 
         :raises BatchesPending: some of its messages are not listed yet.
+        :raises NotFound: there is no such batch, not even after `lookup_time`.
         :raises HvsmsError: the batch or its messages cannot be read.
         """
         deadline = self._clock() + self._lookup_time.total_seconds()
         pause = _FIRST_PAUSE
         while True:
-            batch = self._client.get_batch(str(entry.batch_id))
+            batch = self._read(entry, is_last=self._clock() >= deadline)
+            if batch is None:
+                pause = self._wait(pause, deadline)
+                continue
             if entry.attempts == 1 and batch.batch_size == entry.size:
                 return _with_rejected(batch, ()), 0
             listed = self._recipients(batch)
@@ -66,8 +70,21 @@ class RejectedLookup:
                 return _with_rejected(batch, rejected), len(rejected)
             if self._clock() >= deadline:
                 return self._give_up(entry, batch, len(listed))
-            self._sleep(min(pause, max(deadline - self._clock(), 1.0)))
-            pause = min(2 * pause, _MAX_PAUSE)
+            pause = self._wait(pause, deadline)
+
+    def _read(self, entry: LedgerEntry, *, is_last: bool) -> Batch | None:
+        """The batch; `None`: the service does not list it yet."""
+        try:
+            return self._client.get_batch(str(entry.batch_id))
+        except NotFound:
+            if is_last:
+                raise
+            return None
+
+    def _wait(self, pause: float, deadline: float) -> float:
+        """Pause until the next look, and return the pause after it."""
+        self._sleep(min(pause, max(deadline - self._clock(), 1.0)))
+        return min(2 * pause, _MAX_PAUSE)
 
     def _recipients(self, batch: Batch) -> set[str]:
         now = datetime.fromtimestamp(self._clock(), UTC)

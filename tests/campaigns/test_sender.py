@@ -15,6 +15,7 @@ from airflow_provider_hvsms.api.errors import (
     InvalidRequest,
     LedgerConflict,
     LedgerUnavailable,
+    NotFound,
     SendingRefused,
     ServiceUnavailable,
 )
@@ -630,6 +631,23 @@ class TestRejectedRecipients:
         with pytest.raises(BatchesPending, match="Of 3 messages 2 are listed"):
             send()
         assert not kept
+
+    def test_they_are_derived_when_the_batch_is_listed_late(
+        self, service: FakeService, ledger: SearchableMemoryLedger, clock: ManualClock, kept: Kept, send: Send
+    ) -> None:
+        ledger.add(intended(FIRST, clock.now, state=EntryState.CREATED, batch_id="b1"))
+        service.create(FIRST.messages, listed_from=clock.now + MINUTES)
+        (sent,) = send()
+        assert sent.rejected_count == 1
+        assert kept == [("b1", [(NUMBERS[1], None)])]
+
+    def test_a_batch_that_stays_missing_is_an_error(
+        self, service: FakeService, ledger: SearchableMemoryLedger, clock: ManualClock, send: Send
+    ) -> None:
+        ledger.add(intended(FIRST, clock.now, state=EntryState.CREATED, batch_id="b1"))
+        service.create(FIRST.messages, listed_from=clock.now + 2 * LOOKUP_TIME)
+        with pytest.raises(NotFound):
+            send()
 
     def test_they_are_counted_if_messages_of_a_completed_batch_stay_missing(
         self, service: FakeService, ledger: SearchableMemoryLedger, clock: ManualClock, kept: Kept, send: Send

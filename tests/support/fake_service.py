@@ -148,7 +148,10 @@ class FakeService:
 
     def get_batch(self, batch_id: str) -> Batch:
         self.reads["batch"] += 1
-        return self.stored(batch_id).batch
+        stored = self.stored(batch_id)
+        if stored.listed_from > self.clock():
+            raise NotFound(f"Batch {batch_id} is not listed yet.")
+        return stored.batch
 
     def stored(self, batch_id: str) -> StoredBatch:
         for stored in self.batches:
