@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_hvsms.api.batch_lookup import BatchLookup
-from airflow_provider_hvsms.api.errors import BatchesPending, InvalidRequest
+from airflow_provider_hvsms.api.errors import BatchesPending, InvalidRequest, NotFound, TransientError
 from airflow_provider_hvsms.hooks.hvsms import HvsmsHook
 from airflow_provider_hvsms.sensors.waiting import DEFAULT_DEFERRABLE, find_all, look, unfinished_of
 from airflow_provider_hvsms.triggers.hvsms import HvsmsBatchTrigger
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = timedelta(days=1)
 """A large batch takes hours."""
+
+_LISTING_PAUSE = 10.0
+"""Seconds, at the most, between looks for a batch that is not listed yet."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,27 @@ class WaitArguments:
     def trigger(self, batch_ids: Sequence[str], hvsms_conn_id: str) -> HvsmsBatchTrigger:
         """What waits in the triggerer."""
         return HvsmsBatchTrigger(batch_ids=batch_ids, hvsms_conn_id=hvsms_conn_id, poll_interval=self.poke_seconds)
+
+    def wait_until_listed(self, batch_ids: Sequence[str], hvsms_conn_id: str, within: timedelta) -> None:
+        """Wait until the service lists the batches, which a wait takes for granted.
+
+        :param within: after which a batch that is not listed is an error.
+        :raises NotFound: a batch is not listed.
+        """
+        deadline = datetime.now(UTC) + within
+        with HvsmsHook(hvsms_conn_id).get_conn() as client:
+            lookup = BatchLookup(client)
+            while True:
+                try:
+                    find_all(lookup, batch_ids)
+                except TransientError:
+                    return  # The wait repeats it.
+                except NotFound:
+                    if datetime.now(UTC) >= deadline:
+                        raise
+                else:
+                    return
+                time.sleep(min(self.poke_seconds, _LISTING_PAUSE))
 
     def wait(self, batch_ids: Sequence[str], hvsms_conn_id: str, log: Any) -> list[dict[str, Any]]:
         """Wait in the worker, and return the completed batches.

@@ -155,6 +155,8 @@ class HvsmsSendBatchOperator(BaseOperator):
         wait = rendered(WaitArguments, self)
         if not wait.wait_for_completion or not result["batch_ids"]:
             return result
+        with fail_without_retry(self.hvsms_conn_id):
+            wait.wait_until_listed(result["batch_ids"], self.hvsms_conn_id, rendered(LedgerArguments, self).lookup_time)
         if wait.deferrable:
             trigger = wait.trigger(result["batch_ids"], self.hvsms_conn_id)
             defer_until_fired(self, trigger, deadline=datetime.now(UTC) + wait.completion_timeout, result=result)

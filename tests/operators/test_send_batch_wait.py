@@ -10,7 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_hvsms.api.errors import BatchesPending
-from airflow_provider_hvsms.sandbox import Sandbox, Settings
+from airflow_provider_hvsms.sandbox import Fault, Sandbox, Settings
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor
 from tests.conftest import Warehouse
 from tests.sensors.test_hvsms import fire, resume
@@ -55,6 +55,24 @@ def test_a_deferred_wait_returns_the_same(sandbox: Sandbox, context: Any, sqlite
     in_the_worker = waiting().execute(run_of())
     assert [{**batch, "how": "known"} for batch in resumed["batches"]] == in_the_worker["batches"]
     assert resumed["batch_ids"] == deferral.trigger.batch_ids
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_batches_that_are_listed_late_are_waited_for(
+    sandbox: Sandbox, context: Any, sqlite_warehouse: Warehouse, *, deferrable: bool
+) -> None:
+    sandbox.faults.add(Fault.listed_late(1.0), times=None, path="/batches", method="POST")
+    operator = waiting(deferrable=deferrable)
+    result = resume(operator, deferral_of(operator), run_of()) if deferrable else operator.execute(run_of())
+    assert {batch["status"] for batch in result["batches"]} == {"Completed"}
+
+
+def test_a_batch_that_is_never_listed_fails_for_good(
+    sandbox: Sandbox, context: Any, sqlite_warehouse: Warehouse
+) -> None:
+    sandbox.faults.add(Fault.listed_late(60.0), path="/batches", method="POST")
+    with pytest.raises(AirflowFailException, match="404"):
+        waiting(lookup_time=timedelta(seconds=0.5)).execute(run_of())
 
 
 def test_what_a_deferral_keeps_holds_no_numbers_and_no_texts(
