@@ -56,7 +56,7 @@ class CampaignPlan:
     """The parts of a campaign, of any number of recipients: in memory is one part at a time.
 
     The parts and their fingerprints are the same in each try of the same campaign, in whatever order its rows come and
-    whoever has opted out in between.
+    whichever of its recipients have opted out in between.
 
     Example::
 

@@ -33,7 +33,7 @@ class TextTemplate:
     """A text with placeholders such as `{first_name}`; `{{` and `}}` stand for braces.
 
     A placeholder is the name of a column, in any case, and nothing else: `{a.b}`, `{a[0]}` and `{a:>8}` are refused.
-    Numbers stand as Python writes them and dates as ISO 8601; whoever wants them otherwise formats them in the query.
+    Numbers stand as Python writes them and dates as ISO 8601; other formats are made in the query.
 
     Example::
 
