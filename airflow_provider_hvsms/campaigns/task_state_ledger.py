@@ -52,10 +52,10 @@ class TaskStateLedger:
     """Keeps the entries of one run of a task under keys `hvsms_part_<number>` of its state, which never expire.
 
     Other tries of the task see the same state, other tasks and runs do not. Airflow has no compare-and-set for it, so
-    that mutual exclusion is built on reading and writing (Fischer's algorithm): a try that reads the revision to replace
-    writes a random id with the entry, within `MAX_CHANGE_TIME`, waits for `SETTLING_TIME`, and has succeeded if the id
-    is still there. All that read the same revision have written by then, and the last one stays. A change to `CREATED`
-    or `RECORDED` does not wait, so that a part of a campaign waits once.
+    that mutual exclusion is built on reading and writing (Fischer's algorithm): a try that reads the revision to
+    replace writes a random id with the entry, within `MAX_CHANGE_TIME`, waits for `SETTLING_TIME`, and has succeeded if
+    the id is still there. All that read the same revision have written by then, and the last one stays. A change to
+    `CREATED` or `RECORDED` does not wait, so that a part of a campaign waits once.
 
     Parts are added in order, and are read from 1 until one is missing.
 
