@@ -1,6 +1,6 @@
 """Sends campaigns with faults at random points, and counts who got a text twice or not at all.
 
-Run it as `python tests/benchmarks/campaign_faults.py --runs 200`; it takes about six minutes, as it waits most of the
+Run it as `python tests/benchmarks/campaign_faults.py --runs 200`; it takes about four minutes, as it waits most of the
 time, `--parallel` campaigns at once. Each campaign has two to four parts. Each try of its task is a process of its own,
 which executes `HvsmsSendBatchOperator` against a sandbox in this process; a try that failed or was killed is followed
 by another one, as in Airflow, and when the task has ended, it is cleared and runs once more. The ledger is a table in
