@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS, get_base_airflow_version_tuple
 
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import check_id
@@ -22,6 +22,9 @@ DEFAULT_TABLE = "hvsms_campaigns"
 
 DEFAULT_LOOKUP_TIME = timedelta(minutes=10)
 """How soon the service lists a new batch is not documented."""
+
+KEEPS_STATE = (3, 3, 2)
+"""The last version of Airflow that is known to keep the state of a task when the task is cleared."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,12 +72,16 @@ class LedgerArguments:
 
         :param context: of the running task, whose state is the ledger if no connection is given.
         :raises InvalidRequest: there is no ledger.
+        :raises SendingRefused: the state is empty, and may have been discarded.
         """
         self.check_known()
         self.check_ledger()
         if self.ledger_conn_id is not None:
             return SqlLedger(get_hook(self.ledger_conn_id), self.ledger_table)
-        return TaskStateLedger(context["task_state_store"])
+        ledger = TaskStateLedger(context["task_state_store"])
+        if get_base_airflow_version_tuple() > KEEPS_STATE:
+            ledger.begin(context["ti"].try_number)
+        return ledger
 
     def check_ledger(self) -> None:
         """Check that there is a ledger.

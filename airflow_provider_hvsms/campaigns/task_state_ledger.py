@@ -31,6 +31,9 @@ SETTLING_TIME = 5.0
 _NEVER_EXPIRE = timedelta.max
 """The value of `airflow.sdk.NEVER_EXPIRE`, which is compared by identity."""
 
+_BEGUN = "hvsms_begun"
+"""The key that is there from the first try on."""
+
 _FACTS = (EntryState.CREATED, EntryState.RECORDED)
 """States after which nothing is sent, whichever try wrote them: they are not waited for."""
 
@@ -78,6 +81,23 @@ class TaskStateLedger:
         self._store = store
         self._clock = clock or _seconds_since_boot
         self._sleep = sleep
+
+    def begin(self, try_number: int) -> None:
+        """Note that the first try began. A later try checks that it is noted, as Airflow may have discarded the state.
+
+        :param try_number: of the task, from 1; clearing a task does not restart it.
+        :raises SendingRefused: earlier tries noted nothing, or what they noted is gone.
+        """
+        if self._call("read", lambda: self._store.get(_BEGUN)) is not None:
+            return
+        if try_number > 1:
+            raise SendingRefused(
+                f"The task's state in Airflow, which is the ledger, is empty at try {try_number}. Either Airflow "
+                "discarded it when the task was cleared, or each earlier try ended before it could begin. Nothing is "
+                "sent by this try, as everything may have been sent. If the account has no batch of this run, trigger "
+                "a new run. A ledger in a database (ledger_conn_id) is never discarded."
+            )
+        self._call("written", lambda: self._store.set(_BEGUN, True, retention=_NEVER_EXPIRE))
 
     def entries(self, run: RunKey) -> dict[int, LedgerEntry]:
         """Read part after part, from 1 until one is missing.

@@ -186,6 +186,16 @@ def test_way_to_resolve_names_the_index_of_a_mapped_task(ledger: TaskStateLedger
     assert "/state-store/hvsms_resolve?map_index=2 and" in text
 
 
+def test_a_later_try_finds_that_the_first_one_began(ledger: TaskStateLedger) -> None:
+    ledger.begin(try_number=1)
+    ledger.begin(try_number=2)
+
+
+def test_a_later_try_on_an_empty_state_sends_nothing(ledger: TaskStateLedger) -> None:
+    with pytest.raises(SendingRefused, match="is empty at try 2.*may have been sent"):
+        ledger.begin(try_number=2)
+
+
 @pytest.mark.parametrize("encode", [lambda value: value, json.dumps])
 def test_decision_is_read_and_removed(
     ledger: TaskStateLedger, store: MemoryStore, encode: Callable[[Any], Any]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
-from airflow_provider_hvsms.api.errors import InvalidRequest
+from airflow_provider_hvsms.api.errors import InvalidRequest, SendingRefused
+from airflow_provider_hvsms.campaigns import ledger_arguments
+from airflow_provider_hvsms.campaigns.ledger_arguments import LedgerArguments
 from airflow_provider_hvsms.operators.campaigns import HvsmsSendBatchOperator
 from airflow_provider_hvsms.sandbox import Sandbox
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor
 from airflow_provider_hvsms.utils.hidden_arguments import reveal
+from tests.campaigns.state_store import MemoryStore
 from tests.support.send_operator import SENDER, numbers, run_of, send_operator
 
 
@@ -62,6 +67,17 @@ def test_a_state_that_airflow_empties_after_success_is_no_ledger(monkeypatch: py
     with pytest.raises(InvalidRequest, match="clear_on_success is on.*second time"):
         send_operator(ledger_conn_id=None)
     assert send_operator(ledger_conn_id="warehouse")
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="the ledger in the state of a task needs Airflow 3.3")
+@pytest.mark.parametrize(("keeps_state", "is_refused"), [((3, 3, 0), True), ((99, 0, 0), False)])
+def test_a_cleared_task_whose_state_airflow_may_discard_is_refused_on_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch, keeps_state: tuple[int, int, int], is_refused: bool
+) -> None:
+    monkeypatch.setattr(ledger_arguments, "KEEPS_STATE", keeps_state)
+    cleared = {"task_state_store": MemoryStore(), "ti": SimpleNamespace(try_number=2)}
+    with pytest.raises(SendingRefused, match="empty at try 2") if is_refused else nullcontext():
+        LedgerArguments().open(cleared)
 
 
 @pytest.mark.parametrize("rendered", [None, "", "None"])
