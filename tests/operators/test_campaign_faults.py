@@ -32,8 +32,11 @@ def importable_in_processes() -> Iterator[None]:
 def reports(tmp_path_factory: pytest.TempPathFactory, postgres_server: Any) -> dict[str, Report]:
     """A campaign with each kind of fault, all at once, as they wait most of the time."""
 
+    # Here, as pytest makes no two folders at once.
+    folders = [tmp_path_factory.mktemp(f"run-{number}") for number in range(len(KINDS))]
+
     def report(number: int, kind: str) -> Report:
-        folder = tmp_path_factory.mktemp(f"run-{number}")
+        folder = folders[number]
         database = PostgresLedger(postgres_server.pgdata, "postgres", f"campaigns_{number}")
         ledger = database if number % 2 else SqliteLedger(folder)
         run = FaultyRun(number=number, folder=folder, ledger=ledger, random=Random(f"{SEED}-{kind}"))
