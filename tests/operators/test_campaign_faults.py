@@ -31,7 +31,6 @@ def importable_in_processes() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory, postgres_server: Any) -> dict[str, Report]:
     """A campaign with each kind of fault, all at once, as they wait most of the time."""
-
     # Here, as pytest makes no two folders at once.
     folders = [tmp_path_factory.mktemp(f"run-{number}") for number in range(len(KINDS))]
 
