@@ -6,7 +6,7 @@ import dataclasses
 import enum
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class EntryState(enum.StrEnum):
@@ -87,6 +87,7 @@ class Ledger(Protocol):
         """Sentences for the log: how a person notes whether the batch of an entry was created."""
 
 
+@runtime_checkable
 class SearchableLedger(Ledger, Protocol):
     """A ledger that also finds the entries of other runs."""
 

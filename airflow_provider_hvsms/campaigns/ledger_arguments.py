@@ -13,15 +13,13 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS, g
 from airflow_provider_hvsms.api.errors import InvalidRequest
 from airflow_provider_hvsms.api.filters import check_id
 from airflow_provider_hvsms.campaigns.ledger import Ledger
+from airflow_provider_hvsms.campaigns.lookup import DEFAULT_LOOKUP_TIME
 from airflow_provider_hvsms.campaigns.sql_ledger import SqlLedger
 from airflow_provider_hvsms.campaigns.task_state_ledger import TaskStateLedger
 from airflow_provider_hvsms.utils.connections import get_hook
 from airflow_provider_hvsms.utils.values import is_known
 
 DEFAULT_TABLE = "hvsms_campaigns"
-
-DEFAULT_LOOKUP_TIME = timedelta(minutes=10)
-"""How soon the service lists a new batch is not documented."""
 
 KEEPS_STATE = (3, 3, 2)
 """The last version of Airflow that is known to keep the state of a task when the task is cleared."""

@@ -21,6 +21,7 @@ from airflow_provider_hvsms.campaigns.part_record import noting_time
 log = logging.getLogger(__name__)
 
 DEFAULT_LOOKUP_TIME = timedelta(minutes=10)
+"""How soon the service lists a new batch is not documented."""
 
 MIN_LOOKS = 3
 """Looks that succeeded, before it is sure that nothing was created."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from airflow_provider_hvsms.api.errors import InvalidRequest, SendingRefused
 from airflow_provider_hvsms.api.records import Batch
-from airflow_provider_hvsms.campaigns.ledger import EntryState, Ledger, LedgerEntry, RunKey
+from airflow_provider_hvsms.campaigns.ledger import EntryState, Ledger, LedgerEntry, RunKey, SearchableLedger
 from airflow_provider_hvsms.campaigns.match import CLOCK_DIFFERENCE
 from airflow_provider_hvsms.campaigns.part_record import noting_time
-
-Recent = Callable[[str, datetime], list[LedgerEntry]]
 
 
 class OtherRuns:
@@ -26,7 +23,7 @@ class OtherRuns:
     def __init__(
         self, ledger: Ledger, run: RunKey, *, lookup_time: timedelta, deduplicate_for: timedelta | None
     ) -> None:
-        recent: Recent | None = getattr(ledger, "recent", None)
+        recent = ledger.recent if isinstance(ledger, SearchableLedger) else None
         if deduplicate_for is not None and recent is None:
             raise InvalidRequest(
                 "deduplicate_for needs a ledger in a database, which finds the parts of other runs: set ledger_conn_id."

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, ObjectStoragePath, XComArg
 
 from airflow_provider_hvsms.api.filters import check_choice
-from airflow_provider_hvsms.campaigns.ledger_arguments import DEFAULT_LOOKUP_TIME, DEFAULT_TABLE, LedgerArguments
+from airflow_provider_hvsms.campaigns.ledger_arguments import DEFAULT_TABLE, LedgerArguments
+from airflow_provider_hvsms.campaigns.lookup import DEFAULT_LOOKUP_TIME
 from airflow_provider_hvsms.campaigns.plan import DEFAULT_BATCH_SIZE, OnInvalid
 from airflow_provider_hvsms.campaigns.recipient_arguments import RecipientArguments
 from airflow_provider_hvsms.campaigns.rejected_to import RejectedToArguments
