@@ -105,6 +105,14 @@ class MessageStoreClient:
         """What is left of the quota for reads; `None` while no limit is known."""
         return self._transport.quota_left(UsageGroup.LIGHT)
 
+    @property
+    def clock_difference(self) -> timedelta | None:
+        """How far this machine's clock is ahead of the service's, by the `Date` of the latest answer to this client.
+
+        It is negative if it is behind, and `None` before the first such answer.
+        """
+        return self._transport.clock.difference
+
     def message_pages(
         self,
         window: Window,

@@ -33,6 +33,7 @@ Every error that it raises on purpose is in this tree::
     │   ├── CheckFailed
     │   ├── LedgerUnavailable
     │   ├── LedgerConflict
+    │   ├── ClockDiffers
     │   └── BatchesPending
     ├── CommitUnknown
     └── OutcomeUnknown
@@ -176,6 +177,10 @@ class LedgerUnavailable(TransientError):
 
 class LedgerConflict(TransientError):
     """Another try of the same task changed the ledger of a campaign at the same time."""
+
+
+class ClockDiffers(TransientError):
+    """This machine's clock is not the service's, so that what is sent now could not be found again."""
 
 
 class BatchesPending(TransientError):

@@ -1,4 +1,4 @@
-"""Numbers and waiting times in the headers of a response."""
+"""Numbers, dates and waiting times in the headers of a response."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     seconds = number(headers, "Retry-After")
     if seconds is not None:
         return seconds
+    date = moment(headers, "Retry-After")
+    return None if date is None else max(0.0, (date - datetime.now(UTC)).total_seconds())
+
+
+def moment(headers: Mapping[str, str], name: str) -> datetime | None:
+    """A header's value if it is a date (RFC 9110), aware; otherwise `None`."""
     try:
-        moment = email.utils.parsedate_to_datetime(headers.get("Retry-After", ""))
+        date = email.utils.parsedate_to_datetime(headers.get(name, ""))
     except (TypeError, ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)

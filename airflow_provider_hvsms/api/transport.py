@@ -35,6 +35,7 @@ from airflow_provider_hvsms.api.quota.quota import Quota, QuotaLeft, UsageGroup
 from airflow_provider_hvsms.api.redaction import hide_queries_in_logs
 from airflow_provider_hvsms.api.request import Request
 from airflow_provider_hvsms.api.response import Response
+from airflow_provider_hvsms.api.service_clock import ServiceClock
 from airflow_provider_hvsms.api.status_codes import raise_for_transient
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,7 @@ class Transport:
         """Requests sent."""
         self.waited = 0.0
         """Seconds in which at least one request waited for quota."""
+        self.clock = ServiceClock()
         self.after_fork()
         renew_after_fork(self)
 
@@ -226,6 +228,7 @@ class Transport:
                 )
             before_sending()
             self._count(permit)
+            sent_at = datetime.now(UTC)
             try:
                 response = self._http.request(
                     request.method,
@@ -240,6 +243,7 @@ class Transport:
             except requests.RequestException as error:
                 # The chain would show the address, whose query may hold phone numbers, in the task's log.
                 raise connection_error(request, self._server, error) from None
+            self.clock.answered(response.headers, sent_at=sent_at, answered_at=datetime.now(UTC))
             permit.answered(response.status_code, response.headers)
         with self._counting:
             self._seconds += (permit.answered_at or permit.sent_at) - permit.sent_at

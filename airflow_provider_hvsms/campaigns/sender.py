@@ -20,8 +20,8 @@ between any two steps; this is why none of the gaps sends a part twice:
 
 It rests on three assumptions. A request leaves within 30 seconds after its intent (`noting_time`), as
 `PartRecord.note_intent` sees to, and its batch is in the service's list within `lookup_time` after that: a process that
-is suspended for longer, right between its last check and its request, breaks it. The clocks of workers and service
-differ by at most 5 minutes. The ledger's compare-and-set is exact.
+is suspended for longer, right between its last check and its request, breaks it. The service's answers have a `Date`,
+so that a clock which is wrong is noticed before a request leaves. The ledger's compare-and-set is exact.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.api.errors import (
+    ClockDiffers,
     InvalidRequest,
     InvalidSettings,
     LedgerConflict,
@@ -48,6 +49,7 @@ from airflow_provider_hvsms.api.errors import (
 )
 from airflow_provider_hvsms.api.records import Batch
 from airflow_provider_hvsms.api.sending import OutgoingBatch
+from airflow_provider_hvsms.campaigns.clock_check import check_clock, learn_time
 from airflow_provider_hvsms.campaigns.ledger import EntryState, Ledger, LedgerEntry, RunKey
 from airflow_provider_hvsms.campaigns.lookup import DEFAULT_LOOKUP_TIME, Found, NotCreated, OutcomeLookup, Undecided
 from airflow_provider_hvsms.campaigns.other_runs import OtherRuns
@@ -64,6 +66,7 @@ _MAX_REQUESTS = 2
 _MAY_BE_SENT = frozenset({EntryState.INTENDED, EntryState.CREATED, EntryState.RECORDED})
 
 _NOTHING_CREATED = (
+    ClockDiffers,
     InvalidRequest,
     InvalidSettings,
     LoginRefused,
@@ -134,6 +137,7 @@ class CampaignSender:
             is not sure whether a part was sent, so that a person has to decide.
         :raises LedgerUnavailable: the ledger cannot be read or written. What was sent is found by the next try.
         :raises LedgerConflict: another try of the same task is sending.
+        :raises ClockDiffers: this machine's clock is wrong by more than 2.5 minutes.
         :raises HvsmsError: the service refused a part, or did not answer. The parts before it are noted.
         """
         entries = dict(self._ledger.entries(self._run))
@@ -222,8 +226,10 @@ class CampaignSender:
 
     def _request(self, part: Part, record: PartRecord) -> Batch:
         def before_sending() -> None:
+            check_clock(self._client)
             record.note_intent(lambda: self._other_runs.check(part.number, part.fingerprint, self._now()))
 
+        learn_time(self._client)
         try:
             return self._client.send_batch(
                 OutgoingBatch(from_number=self._from_number, messages=part.messages), before_sending=before_sending

@@ -70,8 +70,9 @@ def canned_server(
 
         def _send(self, canned: Canned) -> None:
             body = canned.as_bytes()
-            self.send_response(canned.status)
-            for name, value in {"Content-Type": canned.content_type, **canned.headers}.items():
+            self.send_response_only(canned.status)
+            defaults = {"Date": self.date_time_string(), "Content-Type": canned.content_type}
+            for name, value in {**defaults, **canned.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

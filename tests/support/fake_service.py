@@ -6,7 +6,7 @@ import dataclasses
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import msgspec
@@ -72,6 +72,7 @@ class FakeService:
         self.unreadable_batches: tuple[Reject, ...] = ()
         self.rejecting: frozenset[str] = frozenset()
         self.reads: Counter[str] = Counter()
+        self.clock_difference: timedelta | None = timedelta()
 
     @property
     def client(self) -> MessageStoreClient:
