@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow_provider_hvsms.api.client import MessageStoreClient
 from airflow_provider_hvsms.api.errors import ClockDiffers
+from airflow_provider_hvsms.api.window import Window
 from airflow_provider_hvsms.campaigns.match import CLOCK_DIFFERENCE
 
 log = logging.getLogger(__name__)
@@ -14,12 +15,14 @@ log = logging.getLogger(__name__)
 MAX_DIFFERENCE = CLOCK_DIFFERENCE / 2
 """From the service's clock, so that those of two workers differ by `CLOCK_DIFFERENCE` at most."""
 
+_LONG_AGO = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC))
+"""Past, however wrong the clock is."""
+
 
 def learn_time(client: MessageStoreClient) -> None:
     """Make one request if no answer to the client has told the service's time yet."""
     if client.clock_difference is None:
-        # Opt-outs have no window, which a wrong clock could put into the future.
-        next(client.opt_out_pages(per_page=1, on_invalid="quarantine"), None)
+        next(client.batch_pages(_LONG_AGO, per_page=1, on_invalid="quarantine"), None)
         if client.clock_difference is None:
             log.warning("The service's answer has no date, so this machine's clock cannot be checked.")
 

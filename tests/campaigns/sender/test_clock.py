@@ -91,7 +91,7 @@ def test_a_client_that_has_no_answer_yet_asks_the_service(
 ) -> None:
     with pytest.raises(ClockDiffers, match=r"2:00:0. .* ahead of"):
         try_to_send({"Date": format_datetime(datetime.now(UTC) - TWO_HOURS, usegmt=True)})
-    assert requests == ["opt-outs"]
+    assert requests == ["batches"]
 
 
 def test_answers_without_a_date_are_logged_and_the_part_is_sent(
@@ -99,5 +99,5 @@ def test_answers_without_a_date_are_logged_and_the_part_is_sent(
 ) -> None:
     with pytest.raises(InvalidRequest, match="Refused"):
         try_to_send({"Date": ""})
-    assert requests == ["opt-outs", "sent"]
+    assert requests == ["batches", "sent"]
     assert "The service's answer has no date" in caplog.text
