@@ -35,8 +35,7 @@ class HvsmsBatchSensor(HvsmsSensor):
         HvsmsBatchSensor(task_id="wait", batch_id="{{ params.batch_id }}", deferrable=True)
 
     :param batch_id: one batch, or several: a list, or a string with commas; each by its id or as
-        `HvsmsListBatchesOperator` returns it. One that is named twice is waited for once. If another task's list is
-        empty, as after a campaign without recipients, there is nothing to wait for, and the result is empty.
+        `HvsmsListBatchesOperator` returns it. One that is named twice is waited for once.
     """
 
     template_fields: Sequence[str] = (*HvsmsSensor.template_fields, "batch_id")
@@ -52,8 +51,8 @@ class HvsmsBatchSensor(HvsmsSensor):
         super().__init__(hvsms_conn_id=hvsms_conn_id, deferrable=deferrable, **kwargs)
         self.batch_id = batch_id
         with check_when_parsed(self):
-            if is_known(batch_id) and not self._batch_ids():
-                raise _names_no_batch(batch_id)
+            if is_known(batch_id):
+                self._batch_ids()
 
     def find_batches(self, context: Context) -> list[Batch]:
         return find_all(self.lookup, self._batch_ids())
@@ -61,10 +60,7 @@ class HvsmsBatchSensor(HvsmsSensor):
     def begin_deferred(self, context: Context) -> Any:
         with fail_without_retry(self.hvsms_conn_id):
             batch_ids = self._batch_ids()
-        if batch_ids:
-            self.defer_until_completed(batch_ids=batch_ids, deadline=self.new_deadline())
-        self.log.info("There is no batch to wait for.")
-        return []
+        self.defer_until_completed(batch_ids=batch_ids, deadline=self.new_deadline())
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None, **_: Any) -> list[dict[str, Any]]:
         """Return what the trigger saw, or fail with its reason."""
@@ -72,16 +68,13 @@ class HvsmsBatchSensor(HvsmsSensor):
 
     def _batch_ids(self) -> list[str]:
         batch_ids = as_batch_ids(self.batch_id)
-        if not isinstance(batch_ids, Iterable):
-            raise _names_no_batch(self.batch_id)
-        named = list(batch_ids)
+        if not isinstance(batch_ids, Iterable) or not (named := list(batch_ids)):
+            raise InvalidRequest(
+                f"batch_id is {self.batch_id!r}: it must name a batch. Did a template render to nothing?"
+            )
         for batch_id in named:
             check_batch_id(batch_id)
         return list(dict.fromkeys(named))
-
-
-def _names_no_batch(batch_id: Any) -> InvalidRequest:
-    return InvalidRequest(f"batch_id is {batch_id!r}: it must name a batch. Did a template render to nothing?")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
