@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,14 @@ os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags
 
 import pytest  # noqa: E402 - see above
 import sqlalchemy as sa  # noqa: E402
-import time_machine  # noqa: E402
 
 from airflow_provider_hvsms.api import client  # noqa: E402
 from airflow_provider_hvsms.sandbox import Sandbox, Settings  # noqa: E402
+from tests.support import present  # noqa: E402
 from tests.support.clock import ManualClock  # noqa: E402
 from tests.support.mariadb import SYSTEM_PATH, mariadb_url, running_mariadb  # noqa: E402
 
-if "HVSMS_TEST_NOW" in os.environ:
-    # The tests pass at any hour: HVSMS_TEST_NOW (ISO 8601) sets another one, for this process only.
-    time_machine.travel(datetime.fromisoformat(os.environ["HVSMS_TEST_NOW"]), tick=True).start()
+present.travel()
 
 
 class Warehouse:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from airflow_provider_hvsms.api.headers import moment
 
 _PRECISION = timedelta(seconds=1)
+"""A date has no fractions of a second."""
 
 
 class ServiceClock:

@@ -20,8 +20,8 @@ between any two steps; this is why none of the gaps sends a part twice:
 
 It rests on three assumptions. A request leaves within 30 seconds after its intent (`noting_time`), as
 `PartRecord.note_intent` sees to, and its batch is in the service's list within `lookup_time` after that: a process that
-is suspended for longer, right between its last check and its request, breaks it. The service's answers have a `Date`,
-so that a clock which is wrong is noticed before a request leaves. The ledger's compare-and-set is exact.
+is suspended for longer, right between its last check and its request, breaks it. The worker's clock stays right between
+two answers of the service, whose `Date` it is compared with before each request. The ledger's compare-and-set is exact.
 """
 
 from __future__ import annotations

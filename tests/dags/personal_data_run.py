@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_hvsms.plugins.hvsms import HvsmsPlugin
 from tests.dags.conftest import dag_of
+from tests.support.present import travel
 
 STATES = Path("states.txt")
 """How each run ended."""
@@ -64,4 +65,5 @@ def protect(task: Any) -> None:
 
 
 if __name__ == "__main__":
+    travel()
     main(*sys.argv[1:])

@@ -19,6 +19,7 @@ from airflow_provider_hvsms.plugins.hvsms import HvsmsPlugin
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from tests.dags.personal_data_run import PAGES, STATES
 from tests.support.leaks import Leak, Scan, without_requests_to_mask
+from tests.support.present import own_present
 
 ROOT = Path(__file__).parents[2]
 HASH_KEY = "the-hash-key-of-the-scan"
@@ -86,7 +87,12 @@ def left_behind(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> P
     with (folder / "output.log").open("wb") as output:
         for command in commands:
             subprocess.run(
-                [sys.executable, *command], cwd=folder, env=environment, stdout=output, stderr=output, check=True
+                [sys.executable, *command],
+                cwd=folder,
+                env={**environment, **own_present()},
+                stdout=output,
+                stderr=output,
+                check=True,
             )
     log = folder / "output.log"
     log.write_text(without_requests_to_mask(log.read_text()))

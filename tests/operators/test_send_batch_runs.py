@@ -19,6 +19,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_hvsms.sandbox import Sandbox, Settings
 from tests.support.leaks import Scan, without_requests_to_mask
+from tests.support.present import own_present
 from tests.support.send_operator import SENDER, TEXT, numbers, sent
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +94,11 @@ def _environment(home: Path, sandbox: Sandbox) -> dict[str, str]:
 
 def _run(home: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(
-        [sys.executable, DAGS / "campaigns.py"], env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, DAGS / "campaigns.py"],
+        env={**environment, **own_present()},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     with (home / "output").open("a") as output:
         output.write(without_requests_to_mask(done.stdout + done.stderr))

@@ -17,6 +17,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_hvsms.operators.campaigns import HvsmsSendBatchOperator
 from airflow_provider_hvsms.sensors.hvsms import HvsmsBatchSensor
+from tests.support.present import travel
 
 RECIPIENTS: dict[str, list[str]] = json.loads(os.environ["RECIPIENTS"])
 """By task, so that each task has some of its own."""
@@ -65,6 +66,7 @@ with DAG("campaigns", schedule=None, params={"dry": True, "text": "opens"}) as d
         HvsmsSendBatchOperator(task_id="state", recipients=RECIPIENTS["state"], text=TEXT, **ARGUMENTS)
 
 if __name__ == "__main__":
+    travel()
     # As `airflow dags test` does first; on Airflow 2 this brings the tables of users, which runs refer to.
     importlib.import_module("airflow.cli.cli_parser")
     parameters = inspect.signature(DAG.test).parameters
